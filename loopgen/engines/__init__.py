@@ -1,0 +1,1 @@
+"""Engines: a ``LoopRequest`` becomes a ``Take``."""

@@ -1,0 +1,1 @@
+"""Musical values: pure, checked on construction, numpy at most."""

@@ -1,0 +1,60 @@
+"""What passes between engine, looping and library: takes, spans and loops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from loopgen.music.audio import Audio
+from loopgen.music.beats import BeatGrid
+from loopgen.music.request import LoopRequest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Take:
+    """Audio as an engine (or a file) gave it: more than was asked for, with lead-in and tail.
+
+    ``grid`` is what the engine knows of its own beats, ``facts`` whatever else the recipe should say
+    (engine version, licence of the weights, chords played ...), JSON values only.
+    """
+
+    audio: Audio
+    engine: str
+    seed: int
+    grid: BeatGrid | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which part of a take, already on the exact grid, becomes the loop; all in samples, ``stop - start`` exact.
+
+    ``lead_in`` samples before ``start`` are there to be faded in under the loop's tail.
+    """
+
+    start: int
+    stop: int
+    lead_in: int
+
+    @property
+    def frames(self) -> int:
+        """Length of the loop in samples."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """A finished loop: exactly ``loop_frames(...)`` samples, beat 1 on the first.
+
+    ``grid`` is the grid of the take it was cut from, in the take's own seconds; ``scores`` what the ear would check
+    (``loopgen.metrics.evaluate``); ``warnings`` says in plain words what is weak; ``recipe`` how it was made.
+    """
+
+    audio: Audio
+    request: LoopRequest
+    take: Take
+    grid: BeatGrid
+    scores: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,78 @@
+"""What a user asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from loopgen.errors import InvalidRequest
+from loopgen.music.key import Key
+from loopgen.music.melody import Melody
+from loopgen.music.tempo import Meter, check_bars, check_rate, parse_bpm
+
+PROMPT_CHARACTERS = 2_000
+SEED_MAX = 2**32 - 1
+VARIATIONS_MAX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class LoopRequest:
+    """A loop as it was asked for; checks itself and raises ``InvalidRequest`` with field, value and range.
+
+    ``bpm`` (quarter notes a minute) takes text, int, float or Fraction and is kept as an exact ``Fraction``;
+    ``meter`` and ``key`` take text; ``rate`` is in Hz; ``seed`` is 0 to 2**32 - 1.
+
+    >>> LoopRequest("dub techno", "60.23", key="Am").bpm
+    Fraction(6023, 100)
+    >>> LoopRequest("dub techno", 0)
+    Traceback (most recent call last):
+    loopgen.errors.InvalidRequest: bpm: 0 cannot be used; give a tempo from 20 to 999 BPM, like 127.9
+    """
+
+    prompt: str
+    bpm: Fraction
+    bars: int
+    meter: Meter
+    key: Key | None
+    melody: Melody | None
+    seed: int
+    variations: int
+    rate: int
+    engine: str
+
+    def __init__(
+        self,
+        prompt: str,
+        bpm: str | int | float | Fraction,
+        bars: int = 4,
+        meter: Meter | str = "4/4",
+        key: Key | str | None = None,
+        melody: Melody | None = None,
+        seed: int = 0,
+        variations: int = 1,
+        rate: int = 44_100,
+        engine: str = "auto",
+    ) -> None:
+        def put(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        if not isinstance(prompt, str) or len(prompt) > PROMPT_CHARACTERS or any(ord(c) < 32 for c in prompt.strip()):
+            raise InvalidRequest("prompt", prompt, f"one line of at most {PROMPT_CHARACTERS} characters")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:
+            raise InvalidRequest("seed", seed, f"a whole number from 0 to {SEED_MAX}")
+        if isinstance(variations, bool) or not isinstance(variations, int) or not 1 <= variations <= VARIATIONS_MAX:
+            raise InvalidRequest("variations", variations, f"a whole number from 1 to {VARIATIONS_MAX}")
+        put("prompt", prompt.strip())
+        put("bpm", parse_bpm(bpm))
+        put("bars", check_bars(bars))
+        put("meter", Meter.parse(meter))
+        put("key", None if key is None else Key.parse(key))
+        put("melody", melody)
+        put("seed", seed)
+        put("variations", variations)
+        put("rate", check_rate(rate))
+        put("engine", engine)
+        minutes = self.bars * self.meter.quarters / self.bpm
+        if minutes > 10:
+            allowed = f"fewer bars: here they last {float(minutes):.0f} minutes, and a loop may last 10"
+            raise InvalidRequest("bars", self.bars, allowed)
