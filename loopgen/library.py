@@ -1,0 +1,194 @@
+"""Where loops are kept: a WAV or FLAC and a JSON sidecar beside it, each written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import secrets
+import unicodedata
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from loopgen.errors import InvalidRequest, OutputUnwritable
+from loopgen.music.key import Key
+from loopgen.music.loop import Loop
+from loopgen.music.tempo import format_bpm
+from loopgen.wav import LoopTags, encode, wav_bytes
+
+FORMATS: dict[str, tuple[str, int]] = {"wav": (".wav", 24), "float": (".wav", 32), "flac": (".flac", 24)}
+"""Format name -> file suffix and bits a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A loop on disk."""
+
+    path: Path
+    sidecar: Path
+
+
+def keep(loop: Loop, target: Path, *, file_format: str | None = None, number: int | None = None) -> Kept:
+    """Write a loop and its sidecar to ``target``, a folder or a file name ending in .wav or .flac.
+
+    In a folder the loop gets a name of its own; ``number`` goes into an explicit file name (``loop-2.wav``).
+    Raises ``OutputUnwritable`` (no permission, no such folder, disk full; nothing is left behind) and
+    ``InvalidRequest`` for another suffix or format.
+    """
+    chosen = resolve_format(target, file_format)
+    suffix, bits = FORMATS[chosen]
+    tags = _tags(loop)
+    data = _flac_bytes(loop, tags) if chosen == "flac" else wav_bytes(loop.audio, tags, bits=bits)
+    if is_folder(target):
+        path = _free_name(target, file_stem(loop), suffix, data)
+    else:
+        path = target if number is None else target.with_stem(f"{target.stem}-{number}")
+    sidecar = path.with_suffix(".json")
+    text = json.dumps({"file": path.name, **loop.recipe}, indent=2, ensure_ascii=False) + "\n"
+    write_whole({sidecar: text.encode(), path: data})
+    return Kept(path, sidecar)
+
+
+def is_folder(target: Path) -> bool:
+    """Whether ``-o TARGET`` means a folder: one that exists, or a name without a suffix of ours."""
+    return target.is_dir() or target.suffix.lower() not in {suffix for suffix, _ in FORMATS.values()}
+
+
+def resolve_format(target: Path, file_format: str | None) -> str:
+    """Settle the file format between ``--format`` and the suffix of ``-o``; raises ``InvalidRequest``."""
+    if file_format is not None and file_format not in FORMATS:
+        raise InvalidRequest("format", file_format, f"one of {', '.join(FORMATS)}")
+    if is_folder(target):
+        if not target.is_dir() and target.suffix.lower() in {".mp3", ".ogg", ".aif", ".aiff", ".m4a", ".json"}:
+            raise InvalidRequest("output", str(target), "a folder, or a file name ending in .wav or .flac")
+        return file_format or "wav"
+    by_suffix = "flac" if target.suffix.lower() == ".flac" else "wav"
+    if file_format is None:
+        return by_suffix
+    if FORMATS[file_format][0] != target.suffix.lower():
+        raise InvalidRequest(
+            "output", str(target), f"a name ending in {FORMATS[file_format][0]} for --format {file_format}"
+        )
+    return file_format
+
+
+def check_writable(target: Path) -> None:
+    """Find out before the work whether ``target`` can be written; makes the folder; raises ``OutputUnwritable``."""
+    folder = target if is_folder(target) else target.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = _temporary(folder / "probe")
+        try:
+            probe.touch(exist_ok=False)
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def write_whole(files: Mapping[Path, bytes]) -> None:
+    """Write files so that each final name holds all of its bytes or is not touched.
+
+    Everything goes to temporary names beside the targets and is flushed to disk, then renamed in the given order.
+    Raises ``OutputUnwritable``; temporary files are removed whatever happens.
+    """
+    temporary = {path: _temporary(path) for path in files}
+    path = next(iter(files))
+    try:
+        for path, data in files.items():
+            with temporary[path].open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for path in files:
+            temporary[path].replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    finally:
+        for leftover in temporary.values():
+            with suppress(OSError):
+                leftover.unlink(missing_ok=True)
+
+
+def file_stem(loop: Loop) -> str:
+    """Name of a loop's file without its suffix, like ``loopgen_127.9bpm_Am_4bars_dub-techno_3f9a``."""
+    request, key = loop.request, loop_key(loop)
+    digest = hashlib.sha256(encode(loop.audio, 24)).hexdigest()
+    meter = "" if str(request.meter) == "4/4" else str(request.meter).replace("/", "-")
+    parts = ["loopgen", f"{format_bpm(request.bpm)}bpm", key.short if key else "", f"{request.bars}bars", meter]
+    return "_".join(part for part in (*parts, slug(request.prompt), digest[:4]) if part)
+
+
+def slug(prompt: str) -> str:
+    """The first words of a prompt as a file name takes them.
+
+    >>> slug("dub techno, rolling bass, rainy"), slug("Übermäßig träge Café-Musik heute"), slug("../../etc")
+    ('dub-techno', 'ubermaig-trage-cafe-musik', 'etc')
+    """
+    plain = unicodedata.normalize("NFKD", prompt).encode("ascii", "ignore").decode().lower()
+    phrase = next((part for part in plain.split(",") if re.search("[a-z0-9]", part)), "")
+    return "-".join(re.findall(r"[a-z0-9]+", phrase)[:4])[:32].strip("-")
+
+
+def loop_key(loop: Loop) -> Key | None:
+    """The key that was asked for, else the one that the engine says it played in."""
+    said = loop.take.facts.get("key")
+    return loop.request.key or (Key.parse(said) if isinstance(said, str) else None)
+
+
+def _tags(loop: Loop) -> LoopTags:
+    request = loop.request
+    info = {
+        "INAM": request.prompt,
+        "ISFT": f"loopgen {loop.recipe.get('loopgen', '')}".strip(),
+        "ICMT": f"{format_bpm(request.bpm)} BPM, {request.bars} bars of {request.meter}; "
+        f"engine {loop.take.engine}, seed {loop.take.seed}; {loop.recipe.get('engine', {}).get('licence', '')}".rstrip(
+            "; "
+        ),
+        "IGNR": str(loop.take.facts.get("genre", "")),
+    }
+    return LoopTags(request.bpm, request.bars, request.meter, loop_key(loop), info)
+
+
+def _flac_bytes(loop: Loop, tags: LoopTags) -> bytes:
+    stream = io.BytesIO()
+    with soundfile.SoundFile(stream, "w", loop.audio.rate, loop.audio.channels, "PCM_24", format="FLAC") as file:
+        info = tags.info or {}
+        file.title, file.software, file.comment = info["INAM"], info["ISFT"], info["ICMT"]
+        file.write(loop.audio.samples)
+    return stream.getvalue()
+
+
+def _free_name(folder: Path, stem: str, suffix: str, data: bytes) -> Path:
+    """A name that no other loop has: the same audio may take its own place again, another gets a number."""
+    for number in range(1, 10_000):
+        path = folder / (stem + (f"-{number}" if number > 1 else "") + suffix)
+        if not path.exists() or path.read_bytes() == data:
+            return path
+    raise OutputUnwritable(f"{folder} holds 10,000 loops named {stem}; give another folder with -o")
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")
+
+
+def _unwritable(path: Path, error: OSError) -> OutputUnwritable:
+    hints: dict[int, str] = {
+        errno.ENOSPC: "the disk is full; free some space or give another folder with -o",
+        errno.EDQUOT if hasattr(errno, "EDQUOT") else -1: "the disk quota is used up; give another folder with -o",
+        errno.EFBIG: "the disk takes no file of this size; give another folder with -o",
+        errno.EACCES: "there is no permission to write here; give another folder with -o",
+        errno.EPERM: "there is no permission to write here; give another folder with -o",
+        errno.EROFS: "the drive is read-only; give another folder with -o",
+        errno.ENOTDIR: "a part of this path is a file and not a folder; give another with -o",
+        errno.EEXIST: "a file is in the way of this folder; give another with -o",
+        errno.ENAMETOOLONG: "the name is too long; give a shorter one with -o",
+    }
+    return OutputUnwritable(f"{path} cannot be written: {hints.get(error.errno or 0, error.strerror or str(error))}")
