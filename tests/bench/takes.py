@@ -1,0 +1,237 @@
+"""Takes whose grid is known: real loops tiled, shifted and warped, and grooves of our own with many patterns.
+
+The truth is exact: a real loop repeats after exactly its own length, so the beats of its tiling are known to a
+fraction of a sample wherever it is started and however its tempo is bent afterwards.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
+
+from loopgen.music.audio import Audio
+from loopgen.music.beats import BeatGrid
+from loopgen.music.tempo import Meter
+from tests.bench.grooves import groove
+from tests.bench.options import Options
+
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"}
+WOBBLE = 0.012
+"""Depth of the slow tempo wobble, relative."""
+
+_STEM_WORDS = re.compile(r"bass|synth|drone|pad|chord|piano|keys|lead|arp|guitar|melod|303|string|vocal|hi-?hat", re.I)
+_FOUR = Meter(4, 4)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownTake:
+    """A take and the truth about it.
+
+    ``kind`` is ``"groove"`` (drums among it) or ``"stem"`` (a single instrument); ``source`` ``"real"``,
+    ``"synthetic"`` or ``"engine"``. ``bar_beats`` is the number of beats after which the truth says where the bar
+    starts: the meter's, or fewer where a loop is shorter than a bar. ``wobble`` is the depth of the tempo's wobble
+    (0: steady). ``guessed`` says that the loop's number of beats was guessed from its length.
+    """
+
+    name: str
+    audio: Audio
+    grid: BeatGrid
+    meter: Meter
+    kind: str
+    source: str
+    bar_beats: int
+    wobble: float
+    guessed: bool = False
+
+    @property
+    def bpm(self) -> float:
+        """True mean tempo in quarter notes a minute."""
+        return self.grid.bpm
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the material belongs to the half kept aside during development, by a hash of its name."""
+        return zlib.crc32(self.name.split("#")[0].encode()) % 2 == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is known of a loop file: its beats, kind, and whether the beats were guessed."""
+
+    beats: int
+    kind: str
+    guessed: bool
+
+
+def known_takes(
+    options: Options, *, seconds: float = 24.0, offsets: int = 2, synthetic: int = 60, seed: int = 0
+) -> Iterator[KnownTake]:
+    """Takes of about ``seconds`` from every loop in ``options.audio`` and ``synthetic`` grooves.
+
+    Each real loop gives ``offsets`` steady takes and as many wobbling ones, each started at its own random place;
+    every third groove wobbles. Deterministic in ``seed``; ``options.quick`` takes a third.
+    """
+    offsets, synthetic = (1, max(1, synthetic // 3)) if options.quick else (offsets, synthetic)
+    if options.audio is not None:
+        yield from real_takes(options.audio, seconds=seconds, offsets=offsets, seed=seed)
+    for k in range(synthetic):
+        yield synthetic_take(k, seconds=seconds, wobble=WOBBLE if k % 3 == 2 else 0.0, seed=seed)
+
+
+def real_takes(folder: Path, *, seconds: float = 24.0, offsets: int = 2, seed: int = 0) -> Iterator[KnownTake]:
+    """Takes made of the loops in ``folder``: ``offsets`` steady and as many wobbling ones each."""
+    for path, label in labelled_loops(folder):
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        for turn in range(2 * offsets):
+            rng = np.random.default_rng([seed, turn, zlib.crc32(path.stem.encode())])
+            yield tiled_take(path.stem, Audio(samples, rate), label, seconds, WOBBLE if turn >= offsets else 0.0, rng)
+
+
+def tiled_take(
+    name: str, loop: Audio, label: Label, seconds: float, wobble: float, rng: np.random.Generator
+) -> KnownTake:
+    """A loop repeated for about ``seconds`` from a random place off the bar line, its tempo bent by ``wobble``."""
+    length = loop.frames / loop.rate
+    seconds = max(seconds, 2.5 * length)
+    beat = length / label.beats
+    start = float(rng.integers(loop.frames)) / loop.rate
+    warp, unwarp = time_map(wobble, rng)
+    frames = round(seconds * loop.rate)
+    if wobble == 0:
+        index = (np.arange(frames) + round(start * loop.rate)) % loop.frames
+        samples = loop.samples[index]
+    else:
+        place = (warp(np.arange(frames) / loop.rate) + start) * loop.rate
+        samples = _read_periodic(loop.samples, place)
+    first = math.ceil((start - beat) / beat) - 1
+    last = math.floor((start + float(warp(np.array([seconds]))[0])) / beat) + 1
+    numbers = np.arange(first, last + 1)
+    beats = unwarp((numbers * beat - start).astype(np.float64))
+    grid = BeatGrid(beats, _FOUR, int(-first % 4), 1.0, 1.0, "engine")
+    bar_beats = math.gcd(4, label.beats)
+    tag = f"{name}#{start:.3f}{'~' if wobble else ''}"
+    return KnownTake(tag, Audio(samples, loop.rate), grid, _FOUR, label.kind, "real", bar_beats, wobble, label.guessed)
+
+
+def synthetic_take(number: int, *, seconds: float = 24.0, wobble: float = 0.0, seed: int = 0) -> KnownTake:
+    """The ``number``-th groove of the generator in ``tests.bench.grooves``, with its grid."""
+    rng = np.random.default_rng([seed, 7919, number])
+    made = groove(rng, seconds, time_map(wobble, rng)[1])
+    meter = made.meter
+    grid = BeatGrid(made.beats, meter, made.downbeat, 1.0, 1.0, "engine")
+    name = f"groove-{number:03d}-{made.style}#{'~' if wobble else ''}"
+    return KnownTake(name, made.audio, grid, meter, made.kind, "synthetic", meter.beats, wobble)
+
+
+Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def time_map(wobble: float, rng: np.random.Generator) -> tuple[Map, Map]:
+    """A map from a take's seconds to the seconds of the steady music behind it, and its inverse.
+
+    The tempo swings by ``wobble`` (relative) about once in 8 to 16 seconds.
+    """
+    rate = 2 * np.pi / rng.uniform(8, 16)
+    phase = rng.uniform(0, 2 * np.pi)
+    depth = wobble / rate
+
+    def warp(t: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(t + depth * (np.sin(rate * t + phase) - np.sin(phase)))
+
+    def unwarp(s: NDArray[np.float64]) -> NDArray[np.float64]:
+        t = np.asarray(s, dtype=np.float64).copy()
+        for _ in range(20):  # Newton; the slope stays within 1 ± wobble
+            t -= (warp(t) - s) / (1 + wobble * np.cos(rate * t + phase))
+        return t
+
+    return warp, unwarp
+
+
+def _read_periodic(
+    samples: NDArray[np.float32], place: NDArray[np.float64], upsampling: int = 4
+) -> NDArray[np.float32]:
+    """Values of a periodic signal ``(frames, channels)`` at fractional sample positions, band-limited to -80 dB."""
+    frames = len(samples)
+    spectrum = np.fft.rfft(samples, axis=0)
+    fine = np.fft.irfft(spectrum, n=upsampling * frames, axis=0) * upsampling
+    channels = [
+        map_coordinates(fine[:, c], [np.mod(place * upsampling, len(fine))], order=3, mode="grid-wrap")
+        for c in range(samples.shape[1])
+    ]
+    return np.stack(channels, axis=1).astype(np.float32)
+
+
+# ---------------------------------------------------------------- what is known of a folder of loops
+
+
+def labelled_loops(folder: Path) -> Iterator[tuple[Path, Label]]:
+    """The audio files of a folder with their numbers of beats, in order of name."""
+    known = _csv_labels(folder / "labels.csv") or _markdown_labels(folder / "README.md")
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in AUDIO_SUFFIXES:
+            yield path, label(path, known)
+
+
+def label(path: Path, known: dict[str, tuple[float, str]]) -> Label:
+    """Beats and kind of one loop: from the folder's table, its name, its acid chunk, or a guess from its length."""
+    beats, kind = known.get(path.name, (0.0, ""))
+    kind = kind or ("stem" if _STEM_WORDS.search(path.stem) else "groove")
+    seconds = soundfile.info(path).duration
+    if not beats and (named := re.search(r"(\d{2,3}(?:\.\d+)?) ?bpm", path.stem, re.I)):
+        beats = seconds * float(named[1]) / 60
+    beats = beats or _acid_beats(path)
+    if round(beats) >= 1:
+        return Label(round(beats), kind, False)
+    guesses = [2**k for k in range(9)]
+    tempo = {n: 60 * n / seconds for n in guesses}
+    sensible = [n for n in guesses if 80 <= tempo[n] <= 160] or guesses
+    return Label(min(sensible, key=lambda n: abs(math.log(tempo[n] / 118))), kind, True)
+
+
+def _csv_labels(path: Path) -> dict[str, tuple[float, str]]:
+    """``file,beats,kind[,bpm]`` -> name: (beats, kind)."""
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        return {
+            row["file"]: (float(row.get("beats") or 0), (row.get("kind") or "").strip()) for row in csv.DictReader(file)
+        }
+
+
+def _markdown_labels(path: Path) -> dict[str, tuple[float, str]]:
+    """A table ``| file | beats | ... |`` -> name: (beats, "")."""
+    if not path.exists():
+        return {}
+    rows = ([cell.strip(" `") for cell in line.strip().strip("|").split("|")] for line in path.read_text().splitlines())
+    return {row[0]: (float(row[1]), "") for row in rows if len(row) >= 2 and re.fullmatch(r"\d+(\.\d+)?", row[1])}
+
+
+def _acid_beats(path: Path) -> float:
+    """Number of beats in a WAV's acid chunk, 0 without one."""
+    if path.suffix.lower() != ".wav":
+        return 0.0
+    data = path.read_bytes()
+    place = 12
+    while place + 8 <= len(data):
+        tag, size = data[place : place + 4], struct.unpack_from("<I", data, place + 4)[0]
+        if tag == b"acid" and size >= 24:
+            return float(struct.unpack_from("<I", data, place + 8 + 12)[0])
+        place += 8 + size + size % 2
+    return 0.0
+
+
+def requested(take: KnownTake, rng: np.random.Generator, spread: float = 0.04) -> Fraction:
+    """A tempo that a user might have asked for when this take came out: within ``spread`` of the true one."""
+    return Fraction(f"{take.bpm * (1 + rng.uniform(-spread, spread)):.2f}")
