@@ -139,20 +139,19 @@ def slug(prompt: str) -> str:
 
 def loop_key(loop: Loop) -> Key | None:
     """The key that was asked for, else the one that the engine says it played in."""
-    said = loop.take.facts.get("key")
+    said = loop.take.facts.get("key") if loop.take else None
     return loop.request.key or (Key.parse(said) if isinstance(said, str) else None)
 
 
 def _tags(loop: Loop) -> LoopTags:
     request = loop.request
+    engine = loop.recipe["engine"]
     info = {
         "INAM": request.prompt,
-        "ISFT": f"loopgen {loop.recipe.get('loopgen', '')}".strip(),
+        "ISFT": f"loopgen {loop.recipe['loopgen']}",
         "ICMT": f"{format_bpm(request.bpm)} BPM, {request.bars} bars of {request.meter}; "
-        f"engine {loop.take.engine}, seed {loop.take.seed}; {loop.recipe.get('engine', {}).get('licence', '')}".rstrip(
-            "; "
-        ),
-        "IGNR": str(loop.take.facts.get("genre", "")),
+        f"engine {engine['name']}, seed {loop.recipe['seed']}; {engine['licence']}",
+        "IGNR": str(engine.get("genre", "")),
     }
     return LoopTags(request.bpm, request.bars, request.meter, loop_key(loop), info)
 

@@ -47,14 +47,15 @@ class Span:
 class Loop:
     """A finished loop: exactly ``loop_frames(...)`` samples, beat 1 on the first.
 
-    ``grid`` is the grid of the take it was cut from, in the take's own seconds; ``scores`` what the ear would check
-    (``loopgen.metrics.evaluate``); ``warnings`` says in plain words what is weak; ``recipe`` how it was made.
+    ``scores`` is what the ear would check (``loopgen.metrics.evaluate``), ``recipe`` how it was made, both JSON values
+    only; ``warnings`` says in plain words what is weak. ``take`` and ``grid`` (in the take's own seconds) are absent
+    where a loop was read back from a file.
     """
 
     audio: Audio
     request: LoopRequest
-    take: Take
-    grid: BeatGrid
     scores: Mapping[str, Any]
     recipe: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+    take: Take | None = None
+    grid: BeatGrid | None = None

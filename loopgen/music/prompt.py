@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from loopgen.errors import InvalidRequest
 from loopgen.music.key import KEY_PATTERN, Key
@@ -47,9 +49,12 @@ def read_prompt(
     bpm: str | int | float | Fraction | None = None,
     key: str | Key | None = None,
     meter: str | Meter | None = None,
+    *,
+    otherwise: Mapping[str, Any] | None = None,
 ) -> Intent:
-    """Settle tempo, key and meter between the prompt's words and the explicit values, which win.
+    """Settle tempo, key and meter: an explicit value wins over the prompt's words, these over ``otherwise``.
 
+    ``otherwise`` (a preset's fields, say) may hold ``bpm``, ``key`` and ``meter``. Without any tempo it is 120 BPM.
     Raises ``InvalidRequest`` for values out of range.
 
     >>> intent = read_prompt("liquid dnb, 174 bpm, F minor")
@@ -59,6 +64,7 @@ def read_prompt(
     ('the prompt says 140 BPM, but 127.9 BPM was given and is used',)
     """
     notes: list[str] = []
+    fallback = otherwise or {}
     said_bpm = said_key = said_meter = None
 
     if match := _TEMPO.search(prompt):
@@ -78,7 +84,9 @@ def read_prompt(
         prompt = _without(prompt, match)
 
     exact = said_bpm if bpm is None else parse_bpm(bpm)
-    if exact is None:
+    if exact is None and "bpm" in fallback:
+        exact = parse_bpm(fallback["bpm"])
+    elif exact is None:
         exact = DEFAULT_BPM
         notes.append(f"no tempo was given: {format_bpm(exact)} BPM is used (--bpm sets it)")
     elif said_bpm not in (None, exact):
@@ -86,9 +94,11 @@ def read_prompt(
             f"the prompt says {format_bpm(said_bpm or exact)} BPM, but {format_bpm(exact)} BPM was given and is used"
         )
     settled_key = said_key if key is None else Key.parse(key)
+    if settled_key is None and "key" in fallback:
+        settled_key = Key.parse(fallback["key"])
     if said_key not in (None, settled_key):
         notes.append(f"the prompt says {said_key}, but {settled_key} was given and is used")
-    settled_meter = (said_meter or Meter()) if meter is None else Meter.parse(meter)
+    settled_meter = (said_meter or Meter.parse(fallback.get("meter", "4/4"))) if meter is None else Meter.parse(meter)
     if said_meter not in (None, settled_meter):
         notes.append(f"the prompt says {said_meter}, but {settled_meter} was given and is used")
     return Intent(prompt, exact, settled_key, settled_meter, tuple(notes))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ _DECIMAL = re.compile(r"\+?\d{1,6}(?:[.,]\d{1,12})?")
 _RATIO = re.compile(r"\d{1,15}/\d{1,15}")
 
 
-def parse_bpm(value: str | int | float | Fraction) -> Fraction:
+def parse_bpm(value: str | float | Fraction | np.integer[Any]) -> Fraction:
     """Turn a tempo into an exact fraction of quarter notes a minute.
 
     A float stands for its shortest decimal form, so 127.9 is 1279/10 and not its binary neighbour.

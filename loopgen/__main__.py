@@ -1,0 +1,7 @@
+"""``python -m loopgen``."""
+
+import sys
+
+from loopgen.cli import main
+
+sys.exit(main())
