@@ -1,0 +1,1 @@
+"""What the ear would check of a finished loop, in numbers."""
