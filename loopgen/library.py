@@ -12,16 +12,18 @@ import secrets
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
-from loopgen.errors import InvalidRequest, OutputUnwritable
+from loopgen.errors import InvalidRequest, LoopgenError, OutputUnwritable
 from loopgen.music.key import Key
 from loopgen.music.loop import Loop
-from loopgen.music.tempo import format_bpm
-from loopgen.wav import LoopTags, encode, wav_bytes
+from loopgen.music.tempo import Meter, check_bars, format_bpm, parse_bpm
+from loopgen.wav import LoopTags, encode, read_acid, wav_bytes
 
 FORMATS: dict[str, tuple[str, int]] = {"wav": (".wav", 24), "float": (".wav", 32), "flac": (".flac", 24)}
 """Format name -> file suffix and bits a sample."""
@@ -51,6 +53,7 @@ def keep(loop: Loop, target: Path, *, file_format: str | None = None, number: in
     else:
         path = target if number is None else target.with_stem(f"{target.stem}-{number}")
     sidecar = path.with_suffix(".json")
+    _check_is_sidecar(sidecar)
     text = json.dumps({"file": path.name, **loop.recipe}, indent=2, ensure_ascii=False) + "\n"
     write_whole({sidecar: text.encode(), path: data})
     return Kept(path, sidecar)
@@ -82,6 +85,8 @@ def resolve_format(target: Path, file_format: str | None) -> str:
 def check_writable(target: Path) -> None:
     """Find out before the work whether ``target`` can be written; makes the folder; raises ``OutputUnwritable``."""
     folder = target if is_folder(target) else target.parent
+    if not is_folder(target):
+        _check_is_sidecar(target.with_suffix(".json"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = _temporary(folder / "probe")
@@ -115,6 +120,54 @@ def write_whole(files: Mapping[Path, bytes]) -> None:
         for leftover in temporary.values():
             with suppress(OSError):
                 leftover.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a file says of itself; None for what it does not."""
+
+    bpm: Fraction | None = None
+    bars: int | None = None
+    meter: Meter | None = None
+    key: Key | None = None
+    prompt: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+def recall(path: Path) -> Known:
+    """What is known of a loop on disk: from its sidecar, else its ``acid`` chunk, else its name."""
+    with suppress(OSError, ValueError, KeyError, TypeError, LoopgenError):
+        recipe = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        said = dict(recipe["request"])
+        key = said.get("key")
+        return Known(
+            parse_bpm(said["bpm"]),
+            check_bars(said["bars"]),
+            Meter.parse(said["meter"]),
+            Key.parse(key) if key else None,
+            str(said["prompt"]),
+            recipe,
+        )
+    with suppress(OSError, InvalidRequest):
+        if acid := read_acid(path):
+            quarters, bpm, meter = acid
+            bars = Fraction(quarters) / meter.quarters
+            whole = int(bars) if bars.denominator == 1 and bars > 0 else None
+            return Known(parse_bpm(round(bpm, 4)), whole, meter)
+    return _read_name(path.stem)
+
+
+def _read_name(stem: str) -> Known:
+    tempo = re.search(r"(?<![\d.])(\d{2,3}(?:\.\d+)?)[ _-]?bpm", stem, re.IGNORECASE)
+    bars = re.search(r"(?<![\d.])(\d{1,3})[ _-]?bars?(?![a-z])", stem, re.IGNORECASE)
+    key = re.search(r"(?:^|[ _-])([A-G][#b]?m?)(?=[ _-]|$)", stem)
+    with suppress(InvalidRequest):
+        return Known(
+            parse_bpm(tempo[1]) if tempo else None,
+            check_bars(int(bars[1])) if bars else None,
+            key=Key.parse(key[1]) if key else None,
+        )
+    return Known()
 
 
 def file_stem(loop: Loop) -> str:
@@ -172,6 +225,15 @@ def _free_name(folder: Path, stem: str, suffix: str, data: bytes) -> Path:
         if not path.exists() or path.read_bytes() == data:
             return path
     raise OutputUnwritable(f"{folder} holds 10,000 loops named {stem}; give another folder with -o")
+
+
+def _check_is_sidecar(path: Path) -> None:
+    """Refuse to put a sidecar in the place of somebody's own JSON file."""
+    if path.exists():
+        with suppress(OSError, ValueError, TypeError):
+            if "loopgen" in json.loads(path.read_text(encoding="utf-8")):
+                return
+        raise OutputUnwritable(f"{path} is there already and is no loopgen sidecar; give another name with -o")
 
 
 def _temporary(path: Path) -> Path:
