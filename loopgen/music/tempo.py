@@ -47,7 +47,7 @@ def parse_bpm(value: str | float | Fraction | np.integer[Any]) -> Fraction:
     if isinstance(value, bool):
         pass
     elif isinstance(value, Fraction | int | np.integer):
-        bpm = Fraction(value)
+        bpm = Fraction(value) if isinstance(value, Fraction) else Fraction(int(value))
     else:
         text = repr(float(value)) if isinstance(value, float | np.floating) else str(value)
         text = re.sub(r"\s*bpm$", "", text.strip(), flags=re.IGNORECASE)
