@@ -1,0 +1,1 @@
+"""Signalsmith Stretch (MIT): time without pitch, all channels locked in phase."""
