@@ -54,6 +54,11 @@ def pitch_classes(rate: int, size: int, low: float = 60.0, high: float = 2500.0)
 def chroma(pieces: NDArray[np.floating], rate: int) -> Float:
     """Chroma ``(..., 12)`` of pieces ``(..., n, channels)``: powers added over channels, magnitudes over octaves."""
     spectra, size = windowed_spectra(pieces)
+    return chroma_of(spectra, rate, size)
+
+
+def chroma_of(spectra: Float, rate: int, size: int) -> Float:
+    """Chroma ``(..., 12)`` of magnitudes ``(..., channels, bins)`` of an FFT of ``size`` samples."""
     bins, classes = pitch_classes(rate, size)
     magnitude = np.sqrt((spectra[..., bins] ** 2).sum(axis=-2))
     onto = np.zeros((len(classes), 12))
