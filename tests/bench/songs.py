@@ -83,7 +83,8 @@ class _Score:
     def plays(self, chance: float = 0.8) -> list[bool]:
         """Whether a part plays, bar by bar: it comes and goes by two or four bars."""
         length = int(self.rng.choice([2, 4]))
-        return list(np.repeat(self.rng.random(self.bars // length + 1) < chance, length)[: self.bars])
+        on = self.rng.random(self.bars // length + 1) < chance
+        return list(np.repeat(on if on.any() else ~on, length)[: self.bars])
 
     def place(self, bar: int, step: float) -> float:
         """Seconds of a step of a bar; bar 0 starts before sample 0."""
