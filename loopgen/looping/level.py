@@ -51,7 +51,7 @@ def level(
         return audio.with_samples(centred * np.float32(10 ** (gain / 20)))
     limited = _limited(centred, peaks, gain, ceiling, audio.rate)
     lost = lufs - loudness(audio.with_samples(limited))  # limiting takes some loudness away: give it back
-    if 0.05 < lost and gain < most:
+    if lost > 0.05 and gain < most:
         limited = _limited(centred, peaks, min(most, gain + lost), ceiling, audio.rate)
     left = float(oversampled_peaks(limited).max())
     return audio.with_samples(limited * np.float32(min(1.0, ceiling / left)))

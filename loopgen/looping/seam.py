@@ -99,6 +99,5 @@ def crossfade(leaving: NDArray[np.float32], coming: NDArray[np.float32], frames:
 
 def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """Normalised correlation of two sounds over all channels, -1 to 1; 0 where either is silent."""
-    a, b = one.astype(np.float64).ravel(), other.astype(np.float64).ravel()
-    power = float(a @ a) * float(b @ b)
-    return float(a @ b) / power**0.5 if power > 0 else 0.0
+    a, b, both = (float(np.sum(x * y, dtype=np.float64)) for x, y in ((one, one), (other, other), (one, other)))
+    return both / (a * b) ** 0.5 if a * b > 0 else 0.0

@@ -32,7 +32,7 @@ from scipy.linalg import solve_toeplitz
 from scipy.signal import lfilter, sosfilt
 
 from loopgen.metrics.loudness import check_not_empty, k_weighted, k_weighting
-from loopgen.metrics.spectra import chroma, mel_bands, windowed_spectra
+from loopgen.metrics.spectra import chroma, hann, mel_bands, windowed_spectra
 from loopgen.music.audio import Audio
 from loopgen.music.tempo import Meter, beat_frames, check_bars
 
@@ -308,7 +308,7 @@ def _decimated(near: _Patch, reach: int, step: int) -> Float:
     if step == 1:
         return near.read(np.arange(-reach, reach))
     half = 8 * step
-    taps = np.sinc(np.arange(-half, half + 1) / step) * np.hanning(2 * half + 3)[1:-1]
+    taps = np.sinc(np.arange(-half, half + 1) / step) * hann(2 * half + 1)
     wide = near.read(np.arange(-reach * step - half, reach * step + half))
     return np.stack([np.convolve(x, taps / taps.sum(), "valid")[::step][: 2 * reach] for x in wide.T], axis=1)
 
@@ -320,7 +320,7 @@ def _surprise(x: Float, reach: int, about: int, floor: float) -> float:
     autocorrelation method's (Makhoul 1975), learnt from what comes before.
     """
     middle = len(x) // 2
-    past = x[middle - reach : middle - 8] * np.hanning(reach - 8)
+    past = x[middle - reach : middle - 8] * hann(reach - 8)
     lags = np.correlate(past, past, "full")[len(past) - 1 : len(past) + _ORDER]
     lags[0] = lags[0] * (1 + 1e-6) + 1e-12
     taps = np.concatenate([[1.0], -solve_toeplitz(lags[:-1], lags[1:])])

@@ -18,9 +18,15 @@ def windowed_spectra(pieces: NDArray[np.floating]) -> tuple[Float, int]:
     """
     n = pieces.shape[-2]
     size = next_fast_len(n, real=True)
-    window = np.hanning(n + 2)[1:-1]
+    window = hann(n)
     shaped = np.swapaxes(pieces, -1, -2) * window
     return np.abs(rfft(shaped, size, axis=-1)) * (2 / window.sum()), size
+
+
+@lru_cache(maxsize=32)
+def hann(n: int) -> Float:
+    """Hann window of ``n`` samples, none of them zero."""
+    return np.hanning(n + 2)[1:-1]
 
 
 @lru_cache(maxsize=32)
