@@ -68,9 +68,7 @@ def stretch(audio: Audio, grid: BeatGrid, bpm: Fraction, rate: int, *, stretcher
     ``"vocoder"``, ``"signalsmith"``, ``"rubberband"`` and ``"resample"`` insist (a take that is on the grid already is
     left alone all the same). Raises ``InvalidRequest`` for another name.
     """
-    choices = ("auto", "resample", *STRETCHERS)
-    if stretcher not in choices:
-        raise InvalidRequest("stretcher", stretcher, "one of " + ", ".join(choices))
+    check_stretcher(stretcher)
     beat = check_rate(rate) * beat_seconds(bpm, grid.meter)
     time_map = TimeMap(grid.beats * rate, np.arange(len(grid.beats), dtype=np.float64) * float(beat))
     done, time_map = _choose(time_map, rate, stretcher)
@@ -81,6 +79,13 @@ def stretch(audio: Audio, grid: BeatGrid, bpm: Fraction, rate: int, *, stretcher
     stop = max(min(floor(end), frames), start)
     samples[:start] = samples[stop:] = 0
     return Gridded(Audio(samples, rate), beat, grid.downbeat, len(grid.beats), (start, stop), done, time_map.ratio)
+
+
+def check_stretcher(name: str) -> None:
+    """Refuse what ``stretch`` cannot use, before any work is done; raises ``InvalidRequest``."""
+    choices = ("auto", "resample", *STRETCHERS)
+    if name not in choices:
+        raise InvalidRequest("stretcher", name, "one of " + ", ".join(choices))
 
 
 def _choose(time_map: TimeMap, rate: int, wanted: str) -> tuple[str, TimeMap]:

@@ -74,6 +74,13 @@ def grid(audio: Audio, bars: int, meter: Meter) -> GridScores:
     )
 
 
+def onset_deviations(audio: Audio, bars: int, meter: Meter) -> tuple[Float, Float]:
+    """Each onset of a loop, in beats, and how late it is after the nearest sixteenth, in milliseconds."""
+    times = _onsets(audio)
+    period = audio.seconds / sixteenths(bars, meter)
+    return times / audio.seconds * bars * meter.beats, 1000 * fold(times, period)
+
+
 def fold(times: Float, period: float) -> Float:
     """Signed distance of times from the nearest multiple of ``period``."""
     return np.asarray(times - period * np.round(times / period))

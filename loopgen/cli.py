@@ -1,0 +1,317 @@
+"""The command line: the only place that reads arguments, prints and exits."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:  # heavy modules are imported by the command that needs them: --help answers at once
+    from pathlib import Path
+
+    from loopgen.music.loop import Loop
+    from loopgen.music.request import LoopRequest
+
+USAGE, FAILED, INTERRUPTED = 2, 1, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message} (`{self.prog} --help` shows what can be given)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 1 job failed, 2 unusable input, 130 interrupted."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        options = build_parser().parse_args(arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else USAGE
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _say("loopgen: interrupted; nothing half-written is left behind")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as in `loopgen engines | head -1`
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if options.debug:
+            raise
+        return _explain(error)
+    return 0
+
+
+def _explain(error: Exception) -> int:
+    from loopgen.errors import LoopgenError
+
+    if isinstance(error, LoopgenError):
+        _say(f"loopgen: {error}")
+        return error.exit_status
+    if isinstance(error, MemoryError):
+        _say("loopgen: not enough memory for this request; give fewer bars or a lower --rate")
+        return FAILED
+    _say(f"loopgen: internal error: {type(error).__name__}: {error} (--debug shows where; please report it)")
+    return FAILED
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    from loopgen import __version__
+
+    parser = _Parser(prog="loopgen", description="A prompt and a tempo become a seamless loop of exactly that tempo.")
+    parser.add_argument("--version", action="version", version=f"loopgen {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_generate(commands)
+    _add_conform(commands)
+    _add_inspect(commands)
+    _add_command(commands, "engines", _engines, "list the engines, and why some cannot be used")
+    presets = _add_command(commands, "presets", _presets, "list the presets, or show one")
+    presets.add_argument("name", nargs="?", help="the preset to show")
+    return parser
+
+
+_Commands = argparse._SubParsersAction  # argparse has no public name for what add_subparsers() returns
+
+
+def _add_command(
+    commands: _Commands[_Parser], name: str, run: Callable[[argparse.Namespace], None], text: str
+) -> _Parser:
+    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.add_argument("--json", action="store_true", help="print one JSON object for machines")
+    command.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_generate(commands: _Commands[_Parser]) -> None:
+    command = _add_command(commands, "generate", _generate, "make loops from a prompt")
+    command.add_argument("prompt", nargs="?", help='what it should sound like: "dub techno, rolling bass, rainy"')
+    command.add_argument("--preset", metavar="NAME", help="a sound of `loopgen presets`; other options override it")
+    command.add_argument("--engine", metavar="NAME", help="an engine of `loopgen engines` (default: auto, the best)")
+    command.add_argument("--key", metavar="KEY", help="like Am, F# minor or D dorian (default: the engine chooses)")
+    command.add_argument("--melody", metavar="NOTES", help='a .mid file, or notes: "A4 C5 E5:2 r D5:0.5"')
+    command.add_argument(
+        "--seed", type=int, help="0 to 4294967295; the same seed gives the same loop (default: random)"
+    )
+    command.add_argument("--variations", type=int, default=1, metavar="K", help="how many loops (default: 1)")
+    _add_loop_options(command)
+
+
+def _add_conform(commands: _Commands[_Parser]) -> None:
+    command = _add_command(commands, "conform", _conform, "turn a recording into a loop of an exact tempo")
+    command.add_argument("take", help="a WAV, FLAC, OGG, MP3 or AIFF file")
+    command.add_argument("--source-bpm", metavar="BPM", help="the recording's own tempo, if you know it")
+    command.add_argument("--downbeat", type=float, metavar="SECONDS", help="where a bar begins, if you know it")
+    command.add_argument("--key", metavar="KEY", help="the recording's key, for the file's tags")
+    _add_loop_options(command)
+
+
+def _add_loop_options(command: _Parser) -> None:
+    command.add_argument("--bpm", help="quarter notes a minute, 20 to 999, kept exactly: 127.9")
+    command.add_argument("--bars", type=int, help="1 to 256 (default: 4)")
+    command.add_argument("--meter", metavar="N/D", help="like 3/4, 6/8 or 7/8 (default: 4/4)")
+    command.add_argument("--rate", type=int, metavar="HZ", help="sample rate, 8000 to 192000 (default: 44100)")
+    command.add_argument("--stretcher", default="auto", metavar="NAME", help="auto, signalsmith or rubberband")
+    command.add_argument(
+        "-o", "--output", default=".", metavar="PATH", help="a folder, or a .wav or .flac file (default: here)"
+    )
+    command.add_argument("--format", metavar="NAME", help="wav (24 bits, the default), float or flac")
+    command.add_argument("--picture", metavar="PNG", help="also draw the loop's report into this file")
+
+
+def _add_inspect(commands: _Commands[_Parser]) -> None:
+    command = _add_command(commands, "inspect", _inspect, "measure a loop: tempo, grid, seam, level")
+    command.add_argument("file", help="a loop; its tempo is read from its sidecar, its tags or its name, or measured")
+    command.add_argument("--bpm", help="its tempo, if the file does not say")
+    command.add_argument("--bars", type=int, help="its number of bars, if the file does not say")
+    command.add_argument("--meter", metavar="N/D", help="its meter, if the file does not say")
+    command.add_argument("--picture", metavar="PNG", help="draw waveform, seam and onset deviation into this file")
+
+
+def _generate(options: argparse.Namespace) -> None:
+    import secrets
+
+    from loopgen import presets, studio
+    from loopgen.errors import InvalidRequest
+    from loopgen.midi import read_melody
+    from loopgen.music.prompt import read_prompt
+    from loopgen.music.request import SEED_MAX, LoopRequest
+
+    sound = presets.load(options.preset).fields if options.preset else {}
+    prompt = options.prompt if options.prompt is not None else sound.get("prompt")
+    if prompt is None:
+        raise InvalidRequest("prompt", "", "a prompt like 'dub techno, rolling bass', or --preset NAME")
+    intent = read_prompt(prompt, options.bpm, options.key, options.meter, otherwise=sound)
+    request = LoopRequest(
+        intent.prompt,
+        intent.bpm,
+        bars=options.bars if options.bars is not None else sound.get("bars", 4),
+        meter=intent.meter,
+        key=intent.key,
+        melody=read_melody(options.melody) if options.melody is not None else None,
+        seed=options.seed if options.seed is not None else secrets.randbelow(SEED_MAX + 1),
+        variations=options.variations,
+        rate=options.rate or 44_100,
+        engine=options.engine or sound.get("engine", "auto"),
+    )
+    delivery = _Delivery(options, request, intent.notes)
+    for loop in studio.generate(request, stretcher=options.stretcher, progress=delivery.progress):
+        delivery.add(loop)
+    delivery.close()
+
+
+def _conform(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from loopgen import studio
+    from loopgen.audiofile import read_audio
+    from loopgen.errors import InvalidRequest
+    from loopgen.music.request import LoopRequest
+    from loopgen.music.tempo import parse_bpm
+
+    if options.bpm is None:
+        raise InvalidRequest("bpm", "", "the loop's tempo with --bpm, like --bpm 128")
+    request = LoopRequest(
+        Path(options.take).stem[:80],
+        options.bpm,
+        bars=options.bars if options.bars is not None else 4,
+        meter=options.meter or "4/4",
+        key=options.key,
+        rate=options.rate or 44_100,
+        engine="conform",
+    )
+    source_bpm = parse_bpm(options.source_bpm) if options.source_bpm is not None else None
+    audio = read_audio(options.take)
+    delivery = _Delivery(options, request, ())
+    delivery.add(
+        studio.conform(audio, request, source_bpm=source_bpm, downbeat=options.downbeat, stretcher=options.stretcher)
+    )
+    delivery.close()
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from loopgen import report, studio
+
+    path = Path(options.file)
+    loop = studio.inspect(path, bpm=options.bpm, bars=options.bars, meter=options.meter)
+    picture = _draw(loop, Path(options.picture)) if options.picture else None
+    if options.json:
+        _print_json(report.fields(loop, path, picture))
+    else:
+        print("\n".join(report.describe(loop, path, picture, plain=_plain_terminal())))
+
+
+def _engines(options: argparse.Namespace) -> None:
+    from dataclasses import asdict
+
+    from loopgen.engines.base import engines
+
+    found = engines()
+    if options.json:
+        _print_json({"engines": [asdict(engine) for engine in found]})
+        return
+    width = max(len(engine.name) for engine in found)
+    for engine in found:
+        state = "available" if engine.available else f"not available: {engine.reason}"
+        print(f"{engine.name:<{width}}  {engine.description}\n{'':<{width}}  {state}; licence: {engine.licence}")
+
+
+def _presets(options: argparse.Namespace) -> None:
+    from loopgen import presets
+
+    chosen = [presets.load(name) for name in ([options.name] if options.name else presets.names())]
+    if options.json:
+        shown = [{"name": preset.name, "description": preset.description, **preset.fields} for preset in chosen]
+        _print_json({"presets": shown})
+    elif options.name:
+        for key, value in {"description": chosen[0].description, **chosen[0].fields}.items():
+            print(f"{key:<12} {value}")
+    else:
+        width = max(len(preset.name) for preset in chosen)
+        for preset in chosen:
+            print(f"{preset.name:<{width}}  {preset.description}")
+
+
+class _Delivery:
+    """Loops as they are finished: kept on disk and shown at once, or listed as one JSON object at the end."""
+
+    def __init__(self, options: argparse.Namespace, request: LoopRequest, notes: Sequence[str]) -> None:
+        from pathlib import Path
+
+        from loopgen import library
+
+        self._options, self._request, self._notes = options, request, tuple(notes)
+        self._target = Path(options.output)
+        self._picture = Path(options.picture) if options.picture else None
+        self._shown: list[dict[str, object]] = []
+        self._progress_shown = False
+        library.resolve_format(self._target, options.format)
+        library.check_writable(self._target)
+        if self._picture:
+            library.check_writable(self._picture.parent)
+        if not options.json:
+            for note in self._notes:
+                _say(f"note: {note}")
+
+    def progress(self, fraction: float, stage: str) -> None:
+        """Show how far the work is, on a terminal only."""
+        if sys.stderr.isatty() and not self._options.json:
+            print(f"\r\x1b[K{fraction:4.0%}  {stage}", end="", file=sys.stderr, flush=True)
+            self._progress_shown = True
+
+    def add(self, loop: Loop) -> None:
+        """Keep a loop and show it."""
+        from loopgen import library, report
+
+        number = len(self._shown) + 1 if self._request.variations > 1 else None
+        kept = library.keep(loop, self._target, file_format=self._options.format, number=number)
+        picture = None
+        if self._picture:
+            picture = self._picture if number is None else self._picture.with_stem(f"{self._picture.stem}-{number}")
+            _draw(loop, picture)
+        self._shown.append(report.fields(loop, kept.path, picture))
+        if self._progress_shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        if not self._options.json:
+            print("\n".join(report.describe(loop, kept.path, picture, plain=_plain_terminal())), flush=True)
+
+    def close(self) -> None:
+        """Print the JSON object: the best loop's fields, and all ``variations`` where there are several."""
+        from loopgen import report
+
+        if not self._options.json:
+            return
+        best = min(self._shown, key=report.rank)
+        shown = dict(best, notes=list(self._notes))
+        if len(self._shown) > 1:
+            shown["variations"] = self._shown
+        _print_json(shown)
+
+
+def _draw(loop: Loop, path: Path) -> Path:
+    from loopgen import library, report
+
+    library.write_whole({path: report.draw(loop)})
+    return path
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    print(json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False))
+
+
+def _plain_terminal() -> bool:
+    """Whether the terminal cannot show block characters."""
+    return "utf" not in (sys.stdout.encoding or "").lower()

@@ -1,0 +1,121 @@
+"""A take becomes a loop: the steps in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from loopgen.looping.choose import Seamed, best_seam
+from loopgen.looping.cut import cut
+from loopgen.looping.level import level
+from loopgen.looping.stretch import Gridded, stretch
+from loopgen.looping.track import track
+from loopgen.metrics import BOUNDS, evaluate, usable
+from loopgen.music.audio import Audio
+from loopgen.music.beats import BeatGrid
+from loopgen.music.loop import Loop, Take
+from loopgen.music.request import LoopRequest
+from loopgen.music.tempo import beat_frames
+
+UNSURE = 0.5
+"""Below this confidence the user is told that the beat, or which beat is one, may be wrong."""
+
+FAR = 0.2
+"""Stretching by more than this share of the length is heard on most material."""
+
+
+def make(
+    take: Take,
+    request: LoopRequest,
+    *,
+    source_bpm: Fraction | None = None,
+    downbeat: float | None = None,
+    stretcher: str = "auto",
+) -> Loop:
+    """Make the loop that was asked for out of a take, whatever its tempo, length, rate or state.
+
+    ``source_bpm`` (quarter notes a minute) and ``downbeat`` (seconds) are what the user knows of the take. The loop is
+    exactly ``loop_frames(bpm, bars, meter, rate)`` samples long; what is weak about it is said in its warnings. Its
+    recipe holds the grid that was found and what each step decided.
+    """
+    grid = track(take.audio, request.bpm, request.meter, known=take.grid, source_bpm=source_bpm, downbeat=downbeat)
+    gridded = stretch(take.audio, grid, request.bpm, request.rate, stretcher=stretcher)
+    spans = cut(gridded, request.bars, request.meter)
+    seamed = best_seam(gridded, spans, request.bars, request.meter)
+    audio = level(seamed.audio)
+    scores = evaluate(audio, request.bpm, request.bars, request.meter).to_dict()
+    recipe = {"grid": _describe_grid(grid, gridded, seamed), "steps": _describe_steps(gridded, seamed)}
+    warnings = tuple(_weaknesses(grid, gridded, seamed, audio, request, scores))
+    return Loop(audio, request, scores, recipe, warnings, take, grid)
+
+
+def _describe_grid(grid: BeatGrid, gridded: Gridded, seamed: Seamed) -> dict[str, Any]:
+    """Times are seconds in the take; ``loop_start`` is where the loop's beat 1 was played."""
+    heard = grid.beats[grid.beats >= -1e-3]
+    bars = grid.downbeats[grid.downbeats >= -1e-3]
+    start = float(np.interp(seamed.span.start / float(gridded.beat_frames), np.arange(len(grid.beats)), grid.beats))
+    return {
+        "tempo": grid.bpm,
+        "confidence": round(grid.confidence, 4),
+        "first_beat": float(heard[0]) if len(heard) else None,
+        "first_downbeat": float(bars[0]) if len(bars) else None,
+        "downbeat_confidence": round(grid.downbeat_confidence, 4),
+        "loop_start": start,
+        "wobble_ms": round(1000 * grid.wobble, 3),
+        "source": grid.source,
+    }
+
+
+def _describe_steps(gridded: Gridded, seamed: Seamed) -> dict[str, Any]:
+    """Positions are samples on the stretched take, which begins with its first beat."""
+    return {
+        "stretcher": gridded.stretcher,
+        "ratio": gridded.ratio,
+        "start": seamed.span.start,
+        "stop": seamed.span.stop,
+        "fade": seamed.fade.frames,
+        "fade_side": seamed.fade.side,
+        "repeats": seamed.pieces,
+    }
+
+
+def _weaknesses(
+    grid: BeatGrid,
+    gridded: Gridded,
+    seamed: Seamed,
+    audio: Audio,
+    request: LoopRequest,
+    scores: Mapping[str, Any],
+) -> Iterator[str]:
+    """What the user should know, in plain words, the gravest first."""
+    lines = np.append(beat_frames(audio.frames, request.bars), audio.frames)
+    if not audio.samples.any():
+        yield "the loop is silent: the take holds no sound"
+        return
+    if grid.confidence < UNSURE:
+        yield f"the beat is uncertain ({grid.confidence:.0%} sure): the loop may start off the beat"
+    elif grid.downbeat_confidence < UNSURE:
+        sure = f"{grid.downbeat_confidence:.0%} sure"
+        yield f"which beat is one is uncertain ({sure}): the loop may start on another beat of the bar"
+    if seamed.reason:
+        yield seamed.reason
+    if abs(gridded.ratio - 1) > FAR:
+        asked = float(request.bpm)
+        yield f"the take was stretched far, from {grid.bpm:.1f} to {asked:g} BPM: it may sound smeared"
+    faults = [fault for fault in usable(audio, lines).faults if fault != "drops out"]
+    if faults:
+        yield f"the take has no better stretch: the loop {' and '.join(faults)}"
+    yield from seam_weaknesses(scores["seam"])
+
+
+def seam_weaknesses(seam: Mapping[str, Any]) -> Iterator[str]:
+    """Says which of the seam's metrics are out of bounds, and by how much."""
+    failed = [name for name, bound in BOUNDS.items() if bound.strain(seam[name]) > 1]
+    if failed:
+        values = ", ".join(
+            f"{name.replace('_', ' ')} {seam[name]:.2f} (bound {BOUNDS[name].accept:g})" for name in failed
+        )
+        yield f"the seam may be heard: {values}"

@@ -1,0 +1,168 @@
+"""One function per intention: generate, conform, inspect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from loopgen import __version__, library, metrics
+from loopgen.audiofile import read_audio
+from loopgen.engines import base as engines
+from loopgen.errors import GenerationFailed, InvalidRequest, LoopgenError
+from loopgen.looping.make import make, seam_weaknesses
+from loopgen.looping.stretch import check_stretcher
+from loopgen.looping.track import track
+from loopgen.music.audio import Audio
+from loopgen.music.loop import Loop, Take
+from loopgen.music.request import SEED_MAX, LoopRequest
+from loopgen.music.tempo import Meter, bar_seconds, format_bpm, parse_bpm
+
+Progress = Callable[[float, str], None]
+"""Told the fraction done, 0 to 1, and the stage in words; may raise to cancel."""
+
+ATTEMPTS = 3
+"""Takes made for one loop at most: the first, and two more where the first is weak."""
+
+
+def generate(request: LoopRequest, *, stretcher: str = "auto", progress: Progress | None = None) -> Iterator[Loop]:
+    """Make ``request.variations`` loops, one after the other.
+
+    Seeds count up from ``request.seed``. A take whose loop has a weakness (a seam out of bounds, an uncertain beat,
+    silence ...) is made again with the next seed, at most ``ATTEMPTS`` times in all; the best is delivered, whatever it
+    is, with its warnings.
+
+    Raises ``EngineUnavailable``, ``InvalidRequest`` for an unknown stretcher and, where an engine fails on every
+    attempt, ``GenerationFailed``.
+    """
+    check_stretcher(stretcher)
+    engine = engines.load(request.engine)
+    say = progress or (lambda fraction, stage: None)
+    seed = request.seed
+    for variation in range(request.variations):
+        best: Loop | None = None
+        failure: Exception | None = None
+        for attempt in range(ATTEMPTS):
+            stage = f"loop {variation + 1} of {request.variations}" + (f", take {attempt + 1}" if attempt else "")
+
+            def step(fraction: float, stage: str = stage, variation: int = variation) -> None:
+                say((variation + 0.8 * fraction) / request.variations, stage)
+
+            this_seed, seed = seed, (seed + 1) % (SEED_MAX + 1)
+            step(0.0)
+            try:
+                loop = make(engine.generate(request, this_seed, progress=step), request, stretcher=stretcher)
+            except (LoopgenError, MemoryError):
+                raise
+            except Exception as error:  # an engine may be anybody's, and another seed may do
+                failure = error
+                continue
+            if best is None or weakness(loop) < weakness(best):
+                best = loop
+            if not best.warnings:
+                break
+        if best is None:
+            raise GenerationFailed(
+                f"{engine.name} failed {ATTEMPTS} times, last with {type(failure).__name__}: {failure}; "
+                "try another --engine (`loopgen engines` lists them)"
+            ) from failure
+        yield _with_recipe(
+            best, {"name": engine.name, "version": engine.version, "licence": engine.licence, **_facts(best)}
+        )
+    say(1.0, "done")
+
+
+def weakness(loop: Loop) -> tuple[int, float]:
+    """Sorts loops, the best first: fewest warnings, then the least strained seam."""
+    seam = loop.scores["seam"]
+    return len(loop.warnings), max(bound.strain(seam[name]) for name, bound in metrics.BOUNDS.items())
+
+
+def conform(
+    audio: Audio,
+    request: LoopRequest,
+    *,
+    source_bpm: Fraction | None = None,
+    downbeat: float | None = None,
+    stretcher: str = "auto",
+) -> Loop:
+    """Turn a recording into a loop; ``source_bpm`` and ``downbeat`` (seconds) are what the user knows of it.
+
+    Raises ``InvalidRequest`` for a downbeat outside the recording or an unknown stretcher.
+    """
+    check_stretcher(stretcher)
+    if downbeat is not None and not 0 <= downbeat <= audio.seconds:
+        raise InvalidRequest("downbeat", downbeat, f"a time within the recording, 0 to {audio.seconds:.3f} seconds")
+    loop = make(
+        Take(audio, "conform", request.seed), request, source_bpm=source_bpm, downbeat=downbeat, stretcher=stretcher
+    )
+    engine = {"name": "conform", "version": __version__, "licence": "that of the recording", "kind": "recording"}
+    return _with_recipe(loop, engine)
+
+
+def inspect(path: Path, *, bpm: str | None = None, bars: int | None = None, meter: str | None = None) -> Loop:
+    """Read a loop back and measure it.
+
+    Tempo, bars and meter come from the arguments, else the sidecar, the file's tags or its name. What none of them
+    says is measured.
+
+    Raises ``AudioUnreadable`` and ``InvalidRequest``.
+    """
+    audio = read_audio(path)
+    known = library.recall(path)
+    used_meter = Meter.parse(meter) if meter else known.meter or Meter()
+    used_bpm = parse_bpm(bpm) if bpm else None if bars else known.bpm
+    used_bars = bars or (None if bpm else known.bars)
+    warnings = []
+    if used_bpm is None and used_bars is None:
+        warnings.append("the file does not say its tempo: it was measured (--bpm or --bars sets it)")
+        grid = track(audio, Fraction(120), used_meter)
+        used_bars = round(audio.seconds / (grid.period * used_meter.beats))
+    if used_bars is None and used_bpm is not None:
+        used_bars = round(audio.seconds / float(bar_seconds(used_bpm, used_meter)))
+    used_bars = max(1, used_bars or 1)
+    if used_bpm is None:
+        used_bpm = parse_bpm(Fraction(60 * audio.rate, audio.frames) * used_bars * used_meter.quarters)
+    request = LoopRequest(known.prompt, used_bpm, used_bars, used_meter, known.key, rate=audio.rate)
+    scores = metrics.evaluate(audio, used_bpm, used_bars, used_meter).to_dict()
+    if off := scores["length_error"]:
+        warnings.append(f"the length is {off:+d} samples off {used_bars} bars at {format_bpm(used_bpm)} BPM")
+    return Loop(audio, request, scores, known.recipe, (*warnings, *seam_weaknesses(scores["seam"])))
+
+
+def _with_recipe(loop: Loop, engine: Mapping[str, Any]) -> Loop:
+    """Complete the recipe: everything that is needed to make the loop again, and how good it is."""
+    request = loop.request
+    take = loop.take
+    melody = request.melody
+    asked = {
+        "prompt": request.prompt,
+        "bpm": str(request.bpm) if len(format_bpm(request.bpm)) > 9 else format_bpm(request.bpm),
+        "bars": request.bars,
+        "meter": str(request.meter),
+        "key": str(request.key) if request.key else None,
+        "melody": [[n.start, n.pitch, n.duration, n.velocity] for n in melody.notes] if melody else None,
+        "melody_length": melody.length if melody else None,
+        "seed": request.seed,
+        "rate": request.rate,
+        "engine": request.engine,
+    }
+    recipe = {
+        "loopgen": __version__,
+        "request": asked,
+        "engine": dict(engine),
+        "key": str(key) if (key := library.loop_key(loop)) else None,
+        "seed": take.seed if take else None,
+        "take": {"rate": take.audio.rate, "frames": take.audio.frames} if take else None,
+        **loop.recipe,
+        "frames": loop.audio.frames,
+        "scores": dict(loop.scores),
+        "warnings": list(loop.warnings),
+    }
+    return replace(loop, recipe=recipe)
+
+
+def _facts(loop: Loop) -> Mapping[str, Any]:
+    return loop.take.facts if loop.take else {}
