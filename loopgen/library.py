@@ -193,7 +193,10 @@ def slug(prompt: str) -> str:
 def loop_key(loop: Loop) -> Key | None:
     """The key that was asked for, else the one that the engine says it played in."""
     said = loop.take.facts.get("key") if loop.take else None
-    return loop.request.key or (Key.parse(said) if isinstance(said, str) else None)
+    if loop.request.key is None and isinstance(said, str):
+        with suppress(InvalidRequest):  # an engine may be anybody's
+            return Key.parse(said)
+    return loop.request.key
 
 
 def _tags(loop: Loop) -> LoopTags:

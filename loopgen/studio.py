@@ -39,7 +39,7 @@ def generate(request: LoopRequest, *, stretcher: str = "auto", progress: Progres
     """
     check_stretcher(stretcher)
     engine = engines.load(request.engine)
-    say = progress or (lambda fraction, stage: None)
+    say = _rising(progress or (lambda fraction, stage: None))
     seed = request.seed
     for variation in range(request.variations):
         best: Loop | None = None
@@ -72,6 +72,18 @@ def generate(request: LoopRequest, *, stretcher: str = "auto", progress: Progres
             best, {"name": engine.name, "version": engine.version, "licence": engine.licence, **_facts(best)}
         )
     say(1.0, "done")
+
+
+def _rising(progress: Progress) -> Progress:
+    """Never goes back, also where a take is made again."""
+    furthest = 0.0
+
+    def say(fraction: float, stage: str) -> None:
+        nonlocal furthest
+        furthest = max(furthest, fraction)
+        progress(furthest, stage)
+
+    return say
 
 
 def weakness(loop: Loop) -> tuple[int, float]:

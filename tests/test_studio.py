@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from loopgen import library, studio
+from loopgen.engines import base
+from loopgen.errors import Cancelled, GenerationFailed, InvalidRequest
+from loopgen.music.audio import Audio
+from loopgen.music.request import LoopRequest
+from loopgen.music.tempo import loop_frames
+from tests.loops import pulse_loop
+from tests.stand_in import ENTRIES
+
+
+@pytest.fixture(autouse=True)
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "BUILT_IN", (*base.BUILT_IN, *ENTRIES))
+
+
+def test_a_weak_take_is_made_again_with_the_next_seed() -> None:
+    (loop,) = studio.generate(LoopRequest("x", 120, 2, seed=1, engine="moody"))
+    assert loop.recipe["seed"] == 3
+    assert loop.warnings == ()
+    assert loop.audio.samples.any()
+
+
+def test_after_the_last_attempt_the_best_is_delivered_with_its_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studio, "ATTEMPTS", 2)
+    (loop,) = studio.generate(LoopRequest("x", "60.23", 2, seed=1, engine="moody"))
+    assert loop.audio.frames == loop_frames(loop.request.bpm, 2, loop.request.meter, 44_100)
+    assert "silent" in loop.warnings[0]
+
+
+def test_variations_use_seeds_of_their_own_and_count_up() -> None:
+    loops = list(studio.generate(LoopRequest("x", 120, 1, seed=0, variations=3, engine="moody")))
+    assert [loop.recipe["seed"] for loop in loops] == [0, 3, 6]
+
+
+def test_an_engine_that_always_breaks_is_a_failed_job() -> None:
+    with pytest.raises(GenerationFailed, match="seed 9 does not work"):
+        list(studio.generate(LoopRequest("x", 120, seed=7, engine="broken")))
+
+
+def test_progress_rises_and_may_cancel() -> None:
+    seen: list[float] = []
+    list(studio.generate(LoopRequest("x", 120, 1, variations=2, engine="moody"), progress=lambda f, _: seen.append(f)))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+    def cancel(fraction: float, stage: str) -> None:
+        if fraction > 0.2:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        list(studio.generate(LoopRequest("x", 120, 1, engine="moody"), progress=cancel))
+
+
+def test_the_recipe_says_how_it_was_made() -> None:
+    (loop,) = studio.generate(LoopRequest("deep", "361/3", 1, key="Am", seed=3, engine="moody"))
+    recipe = loop.recipe
+    assert recipe["request"]["bpm"] == "361/3"
+    assert recipe["engine"] == {"name": "moody", "version": "1", "licence": "CC0"}
+    assert (recipe["key"], recipe["seed"], recipe["take"]["rate"]) == ("Am", 3, 32_000)
+    assert recipe["scores"] == loop.scores
+
+
+@pytest.mark.parametrize("downbeat", [-1.0, 99.0, float("nan")])
+def test_a_downbeat_lies_within_the_recording(downbeat: float) -> None:
+    with pytest.raises(InvalidRequest, match="downbeat"):
+        studio.conform(Audio(np.zeros(44_100), 44_100), LoopRequest("x", 120), downbeat=downbeat)
+
+
+def test_an_unknown_stretcher_is_refused_before_the_work() -> None:
+    with pytest.raises(InvalidRequest, match="stretcher"):
+        list(studio.generate(LoopRequest("x", 120, engine="broken"), stretcher="elastic"))
+
+
+def test_inspect_reads_what_keep_wrote(tmp_path: Path) -> None:
+    kept = library.keep(pulse_loop(), tmp_path)
+    seen = studio.inspect(kept.path)
+    assert (seen.request.bpm, seen.request.bars) == (pulse_loop().request.bpm, 4)
+    assert not any("tempo" in warning or "length" in warning for warning in seen.warnings)
+    assert seen.scores["length_error"] == 0
+
+
+def test_inspect_measures_what_no_one_says(tmp_path: Path) -> None:
+    loop = pulse_loop(bpm="97", bars=2)
+    soundfile.write(tmp_path / "x.wav", loop.audio.samples, loop.audio.rate)
+    seen = studio.inspect(tmp_path / "x.wav")
+    assert float(seen.request.bpm) == pytest.approx(97, abs=0.01)
+    assert "measured" in seen.warnings[0]
+    told = studio.inspect(tmp_path / "x.wav", bars=2)
+    assert not any("measured" in warning for warning in told.warnings)
+    assert float(told.request.bpm) == pytest.approx(97, abs=0.01)
+
+
+def test_inspect_says_when_the_length_is_off(tmp_path: Path) -> None:
+    loop = pulse_loop(bpm="120", bars=2)
+    soundfile.write(tmp_path / "x_120bpm_2bars.wav", loop.audio.samples[:-7], loop.audio.rate)
+    assert any("-7 samples" in warning for warning in studio.inspect(tmp_path / "x_120bpm_2bars.wav").warnings)
