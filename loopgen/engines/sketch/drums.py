@@ -168,7 +168,9 @@ def shaker(rate: int, rng: np.random.Generator, tau: float = 0.035, rise: float 
     """Beads: noise that swells before it falls."""
     t = _time(rise + 5 * tau, rate)
     shape = np.where(t < rise, (t / rise) ** 2, np.exp(-(t - rise) / tau))
-    return _unit(_band(rng.standard_normal(len(t)), rate, 4500.0, 13_000.0) * shape * np.minimum(1, (t[-1] - t) / 0.005))
+    return _unit(
+        _band(rng.standard_normal(len(t)), rate, 4500.0, 13_000.0) * shape * np.minimum(1, (t[-1] - t) / 0.005)
+    )
 
 
 def tambourine(rate: int, rng: np.random.Generator, tau: float = 0.07) -> Wave:
@@ -201,7 +203,9 @@ def cowbell(rate: int, rng: np.random.Generator, pitch: float = 540.0, tau: floa
     for base in (pitch, 1.481 * pitch):
         for k in (1, 3, 5, 7):
             out += np.sin(2 * np.pi * base * k * t) / k
-    return _unit(_band(out, rate, 500.0, 5000.0, 1) * (0.6 * _decay(t, 0.0007, 0.2 * tau) + 0.4 * _decay(t, 0.0007, tau)))
+    return _unit(
+        _band(out, rate, 500.0, 5000.0, 1) * (0.6 * _decay(t, 0.0007, 0.2 * tau) + 0.4 * _decay(t, 0.0007, tau))
+    )
 
 
 def wood(rate: int, rng: np.random.Generator, pitch: float = 2450.0, tau: float = 0.02) -> Wave:

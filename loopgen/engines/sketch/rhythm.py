@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from loopgen.music.tempo import Meter
 
-VELOCITY = {"X": 1.0, "x": 0.82, "o": 0.58, "-": 0.34}
+VELOCITY = {"X": 1.0, "x": 0.82, "o": 0.58, "-": 0.34, "r": 0.7}
 """Velocities of drum strokes, from accent to ghost note."""
 
 

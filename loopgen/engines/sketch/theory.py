@@ -36,9 +36,10 @@ class Chord:
         return tuple((self.root + interval) % 12 for interval in self.intervals)
 
     def tone(self, index: int) -> int:
-        """Semitones above the root of the ``index``-th chord tone, going on in the octaves above and below."""
-        octave, step = divmod(index, len(self.intervals))
-        return self.intervals[step] % 12 + 12 * octave
+        """Semitones above the root of the ``index``-th tone within an octave, going on in the octaves around it."""
+        within = [interval for interval in self.intervals if interval < 12]
+        octave, step = divmod(index, len(within))
+        return within[step] + 12 * octave
 
     def __str__(self) -> str:
         third = "m" if 3 in self.intervals and 4 not in self.intervals else ""

@@ -277,7 +277,10 @@ def overdriven(tone: Tone) -> Wave:
     cycles = table(body)
     drift = 0.0011 * np.sin(2 * np.pi * 4.7 * t + 2)
     start = tone.rng.random(2)
-    sides = [scan(cycles, tone.frequency * ((1 + cents) * t + drift * 0.03) + s) for cents, s in zip((-0.0025, 0.0025), start, strict=True)]
+    sides = [
+        scan(cycles, tone.frequency * ((1 + cents) * t + drift * 0.03) + s)
+        for cents, s in zip((-0.0025, 0.0025), start, strict=True)
+    ]
     return np.asarray(0.30 * np.tanh(1.6 * np.stack(sides)) * tone.envelope(t, 0.004, 0.07, 2.5, 0.4))
 
 
@@ -290,7 +293,10 @@ def brass(tone: Tone) -> Wave:
     sweep = tone.cutoff(500, 0.6) * 2 ** ((1.3 + 1.2 * tone.velocity) * swell)
     vibrato = 0.0009 * np.sin(2 * np.pi * 5.2 * t) * np.minimum(1, t / 0.4)
     start = tone.rng.random(3)
-    parts = [oscillator.play(tone.frequency * ((1 + d) * t + 0.03 * vibrato) + s, sweep) for d, s in zip((-0.003, 0, 0.0035), start, strict=True)]
+    parts = [
+        oscillator.play(tone.frequency * ((1 + d) * t + 0.03 * vibrato) + s, sweep)
+        for d, s in zip((-0.003, 0, 0.0035), start, strict=True)
+    ]
     shape = 0.2 * tone.envelope(t, 0.02, 0.09)
     return np.stack([parts[0] + 0.7 * parts[1], parts[2] + 0.7 * parts[1]]) * shape
 
@@ -339,7 +345,9 @@ def choir(tone: Tone) -> Wave:
     """Voices on "ah": formants at 700, 1100, 2600 Hz."""
     h = harmonics(tone.frequency, tone.rate, 60)
     f = h * tone.frequency
-    formants = sum(g * np.exp(-(((f - c) / w) ** 2)) for c, w, g in ((700, 180, 1.0), (1100, 220, 0.6), (2600, 400, 0.25)))
+    formants = sum(
+        g * np.exp(-(((f - c) / w) ** 2)) for c, w, g in ((700, 180, 1.0), (1100, 220, 0.6), (2600, 400, 0.25))
+    )
     return _sustained(tone, (0.06 + formants) / np.sqrt(h), 30, 0.2, 0.4)
 
 
