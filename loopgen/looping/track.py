@@ -1,0 +1,111 @@
+"""Audio -> BeatGrid: where the beats and bars of a take lie, and how sure that is."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loopgen.looping.phase import BarPhase, bar_phase
+from loopgen.looping.tempo_fit import CELLS_PER_QUARTER, CellGrid, fit_cells, rough_period
+from loopgen.music.audio import Audio
+from loopgen.music.beats import BeatGrid
+from loopgen.music.tempo import Meter
+from loopgen.onsets import Onsets, analysis_signal, attacks, signal_flux
+
+_KNOWN_TEMPO_OCTAVES = 0.03
+_TEMPO_OCTAVES = 0.5
+_FEWEST_ATTACKS = 4
+_SNAP_SECONDS = 0.03
+
+
+def track(
+    audio: Audio,
+    bpm: Fraction,
+    meter: Meter = Meter(4, 4),  # noqa: B008 - frozen
+    *,
+    known: BeatGrid | None = None,
+    source_bpm: Fraction | None = None,
+    downbeat: float | None = None,
+) -> BeatGrid:
+    """Find the beats and bars of ``audio``; never raises for what the audio contains.
+
+    Args:
+        audio: any recording, of any length and level.
+        bpm: the tempo that was asked for, a prior: the grid is reported at the metrical level nearest to it in octaves.
+        meter: taken as given.
+        known: the grid as the engine knows it; returned unless the audio contradicts it.
+        source_bpm: the recording's tempo as the user knows it, to about two per cent.
+        downbeat: an instant in seconds that the user says is beat 1 of a bar; fixes phase and bar.
+
+    Returns:
+        Beats that cover the take with at least one to spare on either side. ``confidence`` and
+        ``downbeat_confidence`` are probabilities: 0 where the audio says nothing.
+    """
+    seconds = audio.seconds
+    mono, rate = analysis_signal(audio)
+    flux = signal_flux(mono, rate)
+    onsets = attacks(mono, rate, flux)
+    if known is not None and downbeat is None and not _contradicted(known, onsets):
+        return known
+    quarter = 60 / float(source_bpm or bpm)
+    if len(onsets) < _FEWEST_ATTACKS:
+        return _unheard(onsets, quarter, meter, seconds, downbeat)
+    bar_cells = round(CELLS_PER_QUARTER * float(meter.quarters))
+    width = _TEMPO_OCTAVES if source_bpm is None else _KNOWN_TEMPO_OCTAVES
+    period = rough_period(flux, quarter, float(meter.quarters), width=width)
+    cells = fit_cells(flux, onsets, period, bar_cells, seconds)
+    if downbeat is not None:
+        return _from_downbeat(cells, downbeat, meter, seconds)
+    phase = bar_phase(flux, cells, meter)
+    return _beats(cells, phase, meter, seconds, _lateness(cells, phase.cell, meter))
+
+
+def _contradicted(known: BeatGrid, onsets: Onsets) -> bool:
+    """Whether the attacks clearly miss the sixteenths of a grid: chance would put 40% within a fifth of a cell."""
+    if len(onsets) < 4 * _FEWEST_ATTACKS:
+        return False
+    cells = known.position(onsets.times) * CELLS_PER_QUARTER * float(known.meter.beat_quarters)
+    strong = onsets.strengths**2
+    near = np.abs(cells - np.round(cells)) < 0.2
+    return bool((strong * near).sum() < 0.55 * strong.sum())
+
+
+def _unheard(onsets: Onsets, quarter: float, meter: Meter, seconds: float, downbeat: float | None) -> BeatGrid:
+    """The requested tempo from the first attack on, for want of anything to go by."""
+    beat = quarter * float(meter.beat_quarters)
+    if downbeat is not None:
+        return BeatGrid.steady(downbeat, beat, seconds, meter, source="user")
+    first = float(onsets.times[0]) if len(onsets) else 0.0
+    return BeatGrid.steady(first, beat, seconds, meter, confidence=0.0, downbeat_confidence=0.0, source="analysis")
+
+
+def _from_downbeat(cells: CellGrid, downbeat: float, meter: Meter, seconds: float) -> BeatGrid:
+    """The grid through an instant that the user calls beat 1; a near sixteenth of the take is taken to be meant."""
+    cell = int(np.argmin(np.abs(cells.times - downbeat)))
+    late = _lateness(cells, cell, meter)
+    missed = downbeat - float(cells.times[cell]) - late
+    shift = late + (missed if abs(missed) > _SNAP_SECONDS else 0.0)
+    return _beats(cells, BarPhase(cell, 1.0, 1.0), meter, seconds, shift, "user")
+
+
+def _beats(
+    cells: CellGrid, phase: BarPhase, meter: Meter, seconds: float, shift: float, source: str = "analysis"
+) -> BeatGrid:
+    """The beats, ``shift`` seconds after their cells, from the last one at or before 0 to the first past the end."""
+    step = round(CELLS_PER_QUARTER * float(meter.beat_quarters))
+    first = phase.cell % step
+    times = cells.times[first::step] + shift
+    begin = max(0, int(np.searchsorted(times, 0.0, side="right")) - 1)
+    end = int(np.searchsorted(times, seconds, side="left")) + 1
+    downbeat = ((phase.cell - first) // step - begin) % meter.beats
+    return BeatGrid(times[begin:end], meter, downbeat, phase.beat_confidence, phase.bar_confidence, source)
+
+
+def _lateness(cells: CellGrid, phase: int, meter: Meter) -> float:
+    """How late the attacks on the beats are against the cells: the grid goes through what sounds on the beat."""
+    step = round(CELLS_PER_QUARTER * float(meter.beat_quarters))
+    on_beat: NDArray[np.bool_] = (np.arange(len(cells.offsets)) - phase) % step == 0
+    weight = cells.weights * on_beat
+    return float((weight * cells.offsets).sum() / weight.sum()) if weight.sum() > 0 else 0.0
