@@ -28,7 +28,7 @@ Progress = Callable[[float], None]
 
 @runtime_checkable
 class Engine(Protocol):
-    """Makes takes. ``licence`` is what the audio is under; ``version`` changes whenever the same seed sounds different."""
+    """Makes takes. ``licence`` is what the audio is under; ``version`` changes when the same seed sounds different."""
 
     @property
     def name(self) -> str:

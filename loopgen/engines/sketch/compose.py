@@ -11,12 +11,12 @@ import numpy as np
 from loopgen.engines.sketch import beats, parts
 from loopgen.engines.sketch.chance import Chance
 from loopgen.engines.sketch.genres import PARTS, Genre
+from loopgen.engines.sketch.instruments import INSTRUMENTS
 from loopgen.engines.sketch.prompt import Style, hinted
 from loopgen.engines.sketch.repertoire import BY_NAME, GENRES
 from loopgen.engines.sketch.rhythm import STRAIGHT, Cell, Swing, cells
 from loopgen.engines.sketch.score import Harmony, Played, Score
 from loopgen.engines.sketch.theory import chord, estimate_key, harmonise
-from loopgen.engines.sketch.tones import INSTRUMENTS
 from loopgen.music.key import SCALES, Key
 from loopgen.music.melody import Note
 from loopgen.music.request import LoopRequest

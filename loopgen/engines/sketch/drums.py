@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
+from loopgen.engines.sketch.wavetable import scan, table
+
 Wave = NDArray[np.float64]
 
 
@@ -24,7 +26,7 @@ def _time(seconds: float, rate: int) -> Wave:
 def _decay(t: Wave, attack: float, tau: float) -> Wave:
     """Rise linearly in ``attack`` seconds, fall by 1/e every ``tau``; the last 5 ms fade to nothing."""
     end = np.minimum(1.0, (t[-1] - t) / 0.005)
-    return np.minimum(1.0, t / attack) * np.exp(-t / tau) * end
+    return np.asarray(np.minimum(1.0, t / attack) * np.exp(-t / tau) * end)
 
 
 def _band(x: Wave, rate: int, low: float | None, high: float | None, order: int = 2) -> Wave:
@@ -46,7 +48,7 @@ def _band(x: Wave, rate: int, low: float | None, high: float | None, order: int 
 
 
 def _unit(x: Wave) -> Wave:
-    return x / max(float(np.max(np.abs(x))), 1e-9)
+    return np.asarray(x / max(float(np.max(np.abs(x))), 1e-9))
 
 
 def kick(
@@ -119,13 +121,11 @@ _METAL = (2.0, 3.0, 4.16, 5.43, 6.79, 8.21)  # ratios of the six square oscillat
 
 
 def _metal(t: Wave, base: float, rng: np.random.Generator) -> Wave:
-    """Six inharmonic squares, each limited to the harmonics below 16 kHz."""
+    """Six inharmonic squares of three harmonics each."""
     out = np.zeros_like(t)
+    cycle = table(np.array([1, 0, 1 / 3, 0, 1 / 5]))
     for ratio in _METAL:
-        phase = 2 * np.pi * (base * ratio * t + rng.random())
-        for k in (1, 3, 5):
-            if base * ratio * k < 16_000:
-                out += np.sin(k * phase) / k
+        out += scan(cycle, base * ratio * t + rng.random())
     return out / len(_METAL)
 
 
@@ -245,91 +245,91 @@ class Drum:
 Kit = Mapping[str, Drum]
 
 _PERCUSSION: dict[str, Drum] = {
-    "shaker": Drum(shaker, {}, -19, 0.35, 0.1),
-    "tambourine": Drum(tambourine, {}, -18, -0.4, 0.15),
-    "conga": Drum(skin, {"pitch": 196, "tau": 0.13}, -11, -0.35, 0.2),
-    "conga high": Drum(skin, {"pitch": 294, "tau": 0.09, "slap": 0.35}, -11, -0.2, 0.2),
-    "bongo": Drum(skin, {"pitch": 415, "tau": 0.06, "slap": 0.4}, -13, 0.4, 0.2),
-    "tom high": Drum(skin, {"pitch": 165, "tau": 0.17, "drop": 0.5}, -6, -0.3, 0.2),
-    "tom": Drum(skin, {"pitch": 118, "tau": 0.2, "drop": 0.5}, -6, 0.1, 0.2),
-    "tom low": Drum(skin, {"pitch": 84, "tau": 0.24, "drop": 0.5}, -5, 0.4, 0.2),
-    "cowbell": Drum(cowbell, {}, -15, 0.3, 0.1),
-    "clave": Drum(wood, {}, -14, -0.3, 0.25),
-    "wood": Drum(wood, {"pitch": 930, "tau": 0.03}, -13, 0.35, 0.2),
-    "agogo": Drum(wood, {"pitch": 1480, "tau": 0.06}, -16, 0.4, 0.2),
-    "agogo low": Drum(wood, {"pitch": 990, "tau": 0.07}, -15, 0.3, 0.2),
-    "snap": Drum(snap, {}, -10, 0.15, 0.25),
-    "rim": Drum(rim, {}, -8, -0.1, 0.2),
-    "ride": Drum(cymbal, {"tau": 0.5, "ping": 0.7}, -17, 0.35, 0.1),
-    "crash": Drum(cymbal, {"tau": 0.75, "metal": 0.35}, -12, -0.3, 0.25),
+    "shaker": Drum(shaker, {}, -14, 0.35, 0.1),
+    "tambourine": Drum(tambourine, {}, -13.5, -0.4, 0.15),
+    "conga": Drum(skin, {"pitch": 196, "tau": 0.13}, -10, -0.35, 0.2),
+    "conga high": Drum(skin, {"pitch": 294, "tau": 0.09, "slap": 0.35}, -10, -0.2, 0.2),
+    "bongo": Drum(skin, {"pitch": 415, "tau": 0.06, "slap": 0.4}, -12, 0.4, 0.2),
+    "tom high": Drum(skin, {"pitch": 165, "tau": 0.17, "drop": 0.5}, -5, -0.3, 0.2),
+    "tom": Drum(skin, {"pitch": 118, "tau": 0.2, "drop": 0.5}, -5, 0.1, 0.2),
+    "tom low": Drum(skin, {"pitch": 84, "tau": 0.24, "drop": 0.5}, -4, 0.4, 0.2),
+    "cowbell": Drum(cowbell, {}, -13, 0.3, 0.1),
+    "clave": Drum(wood, {}, -12, -0.3, 0.25),
+    "wood": Drum(wood, {"pitch": 930, "tau": 0.03}, -11, 0.35, 0.2),
+    "agogo": Drum(wood, {"pitch": 1480, "tau": 0.06}, -14, 0.4, 0.2),
+    "agogo low": Drum(wood, {"pitch": 990, "tau": 0.07}, -13, 0.3, 0.2),
+    "snap": Drum(snap, {}, -8, 0.15, 0.25),
+    "rim": Drum(rim, {}, -7, -0.1, 0.2),
+    "ride": Drum(cymbal, {"tau": 0.5, "ping": 0.7}, -12.5, 0.35, 0.1),
+    "crash": Drum(cymbal, {"tau": 0.75, "metal": 0.35}, -7.5, -0.3, 0.25),
 }
 
 KITS: dict[str, Kit] = {
     "909": {
         **_PERCUSSION,
-        "kick": Drum(kick, {"pitch": 51, "sweep": 190, "tau": 0.12, "drive": 1.6}, 0, 0, 0.0),
-        "snare": Drum(snare, {"pitch": 178, "tone": 0.5}, -5, 0, 0.15),
-        "clap": Drum(clap, {}, -5.5, 0, 0.2),
-        "hat": Drum(hat, {"tau": 0.02, "metal": 0.25}, -15, 0.12, 0.03),
-        "open": Drum(hat, {"tau": 0.11, "metal": 0.3, "low": 6500}, -14.5, 0.1, 0.06),
+        "kick": Drum(kick, {"pitch": 54, "sweep": 190, "tau": 0.1, "drive": 1.6}, -2.5, 0, 0.0),
+        "snare": Drum(snare, {"pitch": 178, "tone": 0.5}, -4, 0, 0.15),
+        "clap": Drum(clap, {}, -4, 0, 0.2),
+        "hat": Drum(hat, {"tau": 0.02, "metal": 0.25}, -9.5, 0.12, 0.03),
+        "open": Drum(hat, {"tau": 0.11, "metal": 0.3, "low": 6500}, -9, 0.1, 0.06),
     },
     "deep": {
         **_PERCUSSION,
-        "kick": Drum(kick, {"pitch": 47, "sweep": 110, "tau": 0.14, "click": 0.12}, 0, 0, 0.0),
-        "snare": Drum(rim, {"pitch": 1400}, -8, 0, 0.35),
-        "clap": Drum(clap, {"tau": 0.08, "centre": 1050}, -8, 0, 0.3),
-        "hat": Drum(hat, {"tau": 0.018, "metal": 0.15, "low": 8000}, -18, 0.15, 0.05),
-        "open": Drum(hat, {"tau": 0.09, "metal": 0.2, "low": 7500}, -17, 0.1, 0.1),
+        "kick": Drum(kick, {"pitch": 50, "sweep": 110, "tau": 0.12, "click": 0.12}, -2.5, 0, 0.0),
+        "snare": Drum(rim, {"pitch": 1400}, -7, 0, 0.35),
+        "clap": Drum(clap, {"tau": 0.08, "centre": 1050}, -6.5, 0, 0.3),
+        "hat": Drum(hat, {"tau": 0.018, "metal": 0.15, "low": 8000}, -12.5, 0.15, 0.05),
+        "open": Drum(hat, {"tau": 0.09, "metal": 0.2, "low": 7500}, -11.5, 0.1, 0.1),
     },
     "808": {
         **_PERCUSSION,
-        "kick": Drum(kick, {"pitch": 46, "sweep": 70, "fall": 0.012, "tau": 0.3, "click": 0.18}, 0, 0, 0.0),
-        "snare": Drum(snare, {"pitch": 175, "tone": 0.45, "tau": 0.07, "low": 1600}, -5, 0, 0.12),
-        "clap": Drum(clap, {"tau": 0.1, "centre": 1150}, -5, 0, 0.2),
-        "hat": Drum(hat, {"tau": 0.016, "metal": 0.75, "low": 7600}, -15, 0.1, 0.02),
-        "open": Drum(hat, {"tau": 0.14, "metal": 0.75, "low": 7000}, -15, 0.1, 0.05),
-        "rim": Drum(rim, {"pitch": 1850}, -8, -0.15, 0.2),
+        "kick": Drum(kick, {"pitch": 49, "sweep": 70, "fall": 0.012, "tau": 0.26, "click": 0.18}, -2.5, 0, 0.0),
+        "snare": Drum(snare, {"pitch": 175, "tone": 0.45, "tau": 0.07, "low": 1600}, -4, 0, 0.12),
+        "clap": Drum(clap, {"tau": 0.1, "centre": 1150}, -3.5, 0, 0.2),
+        "hat": Drum(hat, {"tau": 0.016, "metal": 0.75, "low": 7600}, -9.5, 0.1, 0.02),
+        "open": Drum(hat, {"tau": 0.14, "metal": 0.75, "low": 7000}, -9.5, 0.1, 0.05),
+        "rim": Drum(rim, {"pitch": 1850}, -7, -0.15, 0.2),
     },
     "acoustic": {
         **_PERCUSSION,
-        "kick": Drum(kick, {"pitch": 62, "sweep": 80, "fall": 0.012, "tau": 0.075, "click": 0.45}, 0, 0, 0.08),
-        "snare": Drum(snare, {"pitch": 195, "tone": 0.62, "tau": 0.085}, -3, 0.03, 0.22),
-        "clap": Drum(clap, {}, -7, 0, 0.25),
-        "hat": Drum(hat, {"tau": 0.026, "metal": 0.45, "low": 6000, "base": 253}, -15, 0.28, 0.08),
-        "open": Drum(hat, {"tau": 0.16, "metal": 0.45, "low": 5200, "base": 253}, -14.5, 0.28, 0.1),
+        "kick": Drum(kick, {"pitch": 65, "sweep": 80, "fall": 0.012, "tau": 0.064, "click": 0.45}, -2.5, 0, 0.08),
+        "snare": Drum(snare, {"pitch": 195, "tone": 0.62, "tau": 0.085}, -2, 0.03, 0.22),
+        "clap": Drum(clap, {}, -5.5, 0, 0.25),
+        "hat": Drum(hat, {"tau": 0.026, "metal": 0.45, "low": 6000, "base": 253}, -9.5, 0.28, 0.08),
+        "open": Drum(hat, {"tau": 0.16, "metal": 0.45, "low": 5200, "base": 253}, -9, 0.28, 0.1),
     },
     "break": {
         **_PERCUSSION,
-        "kick": Drum(kick, {"pitch": 66, "sweep": 90, "fall": 0.015, "tau": 0.06, "click": 0.4, "drive": 2}, -1, 0, 0.1),
-        "snare": Drum(snare, {"pitch": 225, "tone": 0.7, "tau": 0.07, "low": 700}, -3, 0.05, 0.2),
-        "clap": Drum(clap, {}, -7, 0, 0.2),
-        "hat": Drum(hat, {"tau": 0.024, "metal": 0.4, "low": 5200, "base": 240}, -14, 0.2, 0.1),
-        "open": Drum(hat, {"tau": 0.12, "metal": 0.4, "low": 4800, "base": 240}, -14, 0.2, 0.12),
-        "ride": Drum(cymbal, {"tau": 0.4, "ping": 0.5, "low": 2600}, -16, 0.3, 0.1),
+        "kick": Drum(kick, {"pitch": 69, "sweep": 90, "tau": 0.051, "click": 0.4, "drive": 2}, -3.5, 0, 0.1),
+        "snare": Drum(snare, {"pitch": 225, "tone": 0.7, "tau": 0.07, "low": 700}, -2, 0.05, 0.2),
+        "clap": Drum(clap, {}, -5.5, 0, 0.2),
+        "hat": Drum(hat, {"tau": 0.024, "metal": 0.4, "low": 5200, "base": 240}, -8.5, 0.2, 0.1),
+        "open": Drum(hat, {"tau": 0.12, "metal": 0.4, "low": 4800, "base": 240}, -8.5, 0.2, 0.12),
+        "ride": Drum(cymbal, {"tau": 0.4, "ping": 0.5, "low": 2600}, -11.5, 0.3, 0.1),
     },
     "dusty": {
         **_PERCUSSION,
-        "kick": Drum(kick, {"pitch": 57, "sweep": 70, "fall": 0.014, "tau": 0.085, "click": 0.3, "drive": 2.2}, 0, 0, 0.05),
-        "snare": Drum(snare, {"pitch": 205, "tone": 0.6, "tau": 0.075, "low": 700, "high": 6500}, -3.5, 0, 0.18),
-        "clap": Drum(clap, {"centre": 1000, "tau": 0.07}, -7, 0, 0.2),
-        "hat": Drum(hat, {"tau": 0.02, "metal": 0.3, "low": 5200, "base": 230}, -16.5, 0.18, 0.05),
-        "open": Drum(hat, {"tau": 0.1, "metal": 0.3, "low": 4800, "base": 230}, -16.5, 0.18, 0.08),
+        "kick": Drum(kick, {"pitch": 60, "sweep": 70, "tau": 0.072, "click": 0.3, "drive": 2.2}, -2.5, 0, 0.05),
+        "snare": Drum(snare, {"pitch": 205, "tone": 0.6, "tau": 0.075, "low": 700, "high": 6500}, -2.5, 0, 0.18),
+        "clap": Drum(clap, {"centre": 1000, "tau": 0.07}, -5.5, 0, 0.2),
+        "hat": Drum(hat, {"tau": 0.02, "metal": 0.3, "low": 5200, "base": 230}, -11, 0.18, 0.05),
+        "open": Drum(hat, {"tau": 0.1, "metal": 0.3, "low": 4800, "base": 230}, -11, 0.18, 0.08),
     },
     "linn": {
         **_PERCUSSION,
-        "kick": Drum(kick, {"pitch": 56, "sweep": 120, "fall": 0.016, "tau": 0.09, "click": 0.4}, 0, 0, 0.03),
-        "snare": Drum(snare, {"pitch": 190, "tone": 0.5, "tau": 0.1, "gate": 0.19}, -4, 0, 0.3),
-        "clap": Drum(clap, {}, -6, 0, 0.25),
-        "hat": Drum(hat, {"tau": 0.022, "metal": 0.35}, -16, 0.2, 0.05),
-        "open": Drum(hat, {"tau": 0.12, "metal": 0.35}, -16, 0.2, 0.08),
+        "kick": Drum(kick, {"pitch": 59, "sweep": 120, "fall": 0.016, "tau": 0.076, "click": 0.4}, -2.5, 0, 0.03),
+        "snare": Drum(snare, {"pitch": 190, "tone": 0.5, "tau": 0.1, "gate": 0.19}, -3, 0, 0.3),
+        "clap": Drum(clap, {}, -4.5, 0, 0.25),
+        "hat": Drum(hat, {"tau": 0.022, "metal": 0.35}, -10.5, 0.2, 0.05),
+        "open": Drum(hat, {"tau": 0.12, "metal": 0.35}, -10.5, 0.2, 0.08),
     },
     "brushes": {
         **_PERCUSSION,
-        "kick": Drum(kick, {"pitch": 64, "sweep": 40, "tau": 0.07, "click": 0.2}, -5, 0, 0.12),
-        "snare": Drum(brush, {}, -9, -0.1, 0.25),
-        "clap": Drum(snap, {}, -10, 0.1, 0.25),
-        "hat": Drum(hat, {"tau": 0.03, "metal": 0.5, "low": 5600, "base": 260}, -18, 0.3, 0.1),
-        "open": Drum(hat, {"tau": 0.12, "metal": 0.5, "low": 5200, "base": 260}, -18, 0.3, 0.12),
-        "ride": Drum(cymbal, {"tau": 0.55, "ping": 0.8, "low": 2600}, -13, 0.3, 0.15),
+        "kick": Drum(kick, {"pitch": 67, "sweep": 40, "tau": 0.06, "click": 0.2}, -7.5, 0, 0.12),
+        "snare": Drum(brush, {}, -6, -0.1, 0.25),
+        "clap": Drum(snap, {}, -8, 0.1, 0.25),
+        "hat": Drum(hat, {"tau": 0.03, "metal": 0.5, "low": 5600, "base": 260}, -12.5, 0.3, 0.1),
+        "open": Drum(hat, {"tau": 0.12, "metal": 0.5, "low": 5200, "base": 260}, -12.5, 0.3, 0.12),
+        "ride": Drum(cymbal, {"tau": 0.55, "ping": 0.8, "low": 2600}, -8.5, 0.3, 0.15),
     },
 }  # fmt: skip

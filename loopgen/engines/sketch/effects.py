@@ -31,10 +31,7 @@ def add(bus: Wave, wave: Wave, at: int) -> None:
 def filtered(x: Wave, sos: NDArray[np.float64], warm: int) -> Wave:
     """Filter a ring: the filter has already heard its last ``warm`` frames."""
     n = x.shape[-1]
-    if warm > n:
-        before = np.take(x, np.arange(-warm, 0) % n, axis=-1)
-    else:
-        before = x[..., n - warm :]
+    before = np.take(x, np.arange(-warm, 0) % n, axis=-1) if warm > n else x[..., n - warm :]
     state = np.zeros((sos.shape[0], *x.shape[:-1], 2))
     _, state = sosfilt(sos, before, axis=-1, zi=state)
     out, _ = sosfilt(sos, x, axis=-1, zi=state)
@@ -51,10 +48,11 @@ def shelf(gain: float, frequency: float, rate: int) -> NDArray[np.float64]:
 
 def folded(x: Wave, length: int) -> Wave:
     """Wrap the last axis onto a ring of ``length`` frames."""
-    turns = -(-x.shape[-1] // length)
-    padded = np.zeros((*x.shape[:-1], turns * length))
-    padded[..., : x.shape[-1]] = x
-    return np.asarray(padded.reshape(*x.shape[:-1], turns, length).sum(axis=-2))
+    out = np.zeros((*x.shape[:-1], length))
+    for start in range(0, x.shape[-1], length):
+        piece = x[..., start : start + length]
+        out[..., : piece.shape[-1]] += piece
+    return out
 
 
 def convolved(x: Wave, response: Wave) -> Wave:
@@ -135,14 +133,23 @@ def ducking(frames: Iterable[int], depth: float, length: int, n: int) -> Wave:
             np.maximum(dip[at : at + take], shape[done : done + take], out=dip[at : at + take])
             done += take
             at = 0
-    return 1 - depth * np.clip(dip, 0, 1)
+    return np.asarray(1 - depth * np.clip(dip, 0, 1))
 
 
-def saturated(x: Wave, drive: float) -> Wave:
-    """Rational soft clipper, ``x (27 + x^2) / (27 + 9 x^2)`` within ±3, slope 1 at 0; ``drive`` is the gain into it."""
-    y = np.clip(x * drive, -3, 3)
-    square = y * y
-    return np.asarray(y * (27 + square) / (27 + 9 * square) / drive)
+def saturate(x: Wave, drive: float) -> None:
+    """Rational soft clipper in place, ``x (27 + x^2) / (27 + 9 x^2)`` within ±3, slope 1 at 0.
+
+    ``drive`` is the gain into it, taken back after it. Works in blocks that stay in the processor's cache.
+    """
+    block = 1 << 14
+    for channel in x:
+        for start in range(0, len(channel), block):
+            y = np.clip(channel[start : start + block] * drive, -3, 3)
+            square = y * y
+            y *= 27 + square
+            square *= 9 * drive
+            square += 27 * drive
+            np.divide(y, square, out=channel[start : start + block])
 
 
 def limited(x: Wave, ceiling: float) -> Wave:
@@ -166,7 +173,7 @@ def limited(x: Wave, ceiling: float) -> Wave:
         smooth += lowest[(around + shift) % count] / width
     centres = (np.arange(-1, count + 1) + 0.5) * block
     gain = np.interp(np.arange(n), centres, np.concatenate([smooth[-1:], smooth, smooth[:1]]))
-    return np.clip(x * gain, -ceiling, ceiling)
+    return np.asarray(np.clip(x * gain, -ceiling, ceiling))
 
 
 def loudness(x: Wave, rate: int) -> float:

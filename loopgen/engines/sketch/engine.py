@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from loopgen.engines.base import Progress
 from loopgen.engines.sketch.chance import Chance
 from loopgen.engines.sketch.compose import compose
+from loopgen.engines.sketch.instruments import INSTRUMENTS
 from loopgen.engines.sketch.mix import render
 from loopgen.engines.sketch.prompt import parse
 from loopgen.engines.sketch.score import Score
-from loopgen.engines.sketch.tones import INSTRUMENTS
 from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid
 from loopgen.music.loop import Take
@@ -82,9 +82,10 @@ def unrolled(ring: NDArray[np.float64], bar: Fraction) -> tuple[NDArray[np.float
     """
     lead_in = int(np.ceil(float(bar)))
     frames = ring.shape[1]
-    samples = (np.round(ring / RESOLUTION) * RESOLUTION).astype(np.float32).T
-    order = np.arange(-lead_in, frames + lead_in) % frames
-    return samples[order], lead_in
+    samples = np.ascontiguousarray((np.rint(ring / RESOLUTION) * RESOLUTION).astype(np.float32).T)
+    if lead_in > frames:  # one bar whose length is no whole number of samples
+        return samples[np.arange(-lead_in, frames + lead_in) % frames], lead_in
+    return np.concatenate([samples[frames - lead_in :], samples, samples[:lead_in]]), lead_in
 
 
 def facts(score: Score, engine: SketchEngine) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a genre is. The genres themselves are in ``repertoire.py``."""
+"""What a genre is. The genres themselves are in ``repertoire/``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loopgen.engines.sketch.rhythm import STRAIGHT, Swing
+
+FOUR = "X... X... X... X..."
+BACK = ".... X... .... X..."
+OFF = "..x. ..x. ..x. ..x."
+EIGHTHS = "x.o. x.o. x.o. x.o."
+SIXTEENTHS = "x-o- x-o- x-o- x-o-"
+HOLD = "x=== ==== ==== ===="
 
 PARTS = ("drums", "bass", "chords", "pad", "lead")
 
@@ -21,7 +28,7 @@ class Genre:
         minor, major: chord progressions in Roman numerals for keys of either kind.
         span: felt bars a chord lasts. ``colour``: notes a chord has, 3 to 5.
         kits: names in ``drums.KITS``. ``drums``: lane -> alternative patterns, see ``rhythm``.
-        basses, chords, pads, leads: names in ``tones.INSTRUMENTS``; none where empty.
+        basses, chords, pads, leads: names in ``instruments.INSTRUMENTS``; none where empty.
         bass_lines: patterns of ``1 3 5 7`` chord tones, ``8`` octave, ``4`` the fifth below, ``9`` the second,
             ``a`` a semitone below the next root, ``=`` hold. A capital letter is not needed: accents follow the meter.
         comps: patterns of chord hits. ``lead_lines``: rhythms of the lead; ``arp`` makes it climb through the chord.

@@ -90,7 +90,7 @@ MOOD_WORDS: dict[str, Mood] = {
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """An instrument by its part, its name in ``tones.INSTRUMENTS``, drum kit, or drum lanes (joined by ``+``).
+    """An instrument by its part, its name in ``instruments.INSTRUMENTS``, drum kit, or drum lanes (joined by ``+``).
 
     No part at all means everything that is pitched.
     """
@@ -206,7 +206,11 @@ HINTS: dict[str, tuple[str, ...]] = {
 }
 """Instrument or kit -> genres it suggests where the prompt names none; the one nearest in tempo is taken."""
 
-FILLERS = frozenset(
-    ["a", "an", "the", "of", "in", "on", "at", "to", "for", "and", "or", "with", "by", "from", "into", "is", "it", "its", "my", "your", "me", "some", "that", "this", "very", "really", "quite", "bit", "loop", "loops", "music", "track", "song", "style", "type", "vibe", "vibes", "feel", "feeling", "sound", "sounds", "sounding", "bar", "bars", "bpm", "tempo", "key", "sharp", "flat", "like", "as", "good", "nice", "cool", "great", "make", "please", "want", "give", "generate", "instrumental", "genre", "inspired", "influenced", "tinged", "line", "part", "parts", "section", "kit", "deep", "big", "super", "ultra", "little", "more", "less", "lots", "up", "down"]
-)
+_FILLERS = """
+a an the of in on at to for and or with by from into is it its my your me some that this very really quite bit
+loop loops music track song style type vibe vibes feel feeling sound sounds sounding bar bars bpm tempo key sharp
+flat like as good nice cool great make please want give generate instrumental genre inspired influenced tinged
+line part parts section kit deep big super ultra little more less lots up down
+"""
+FILLERS = frozenset(_FILLERS.split())
 """Words without musical meaning here; they do not change the take."""

@@ -16,8 +16,8 @@ from scipy.signal import butter
 from loopgen.engines.sketch import effects
 from loopgen.engines.sketch.chance import Chance
 from loopgen.engines.sketch.drums import KITS
+from loopgen.engines.sketch.instruments import INSTRUMENTS, Tone
 from loopgen.engines.sketch.score import Hit, Played, Score
-from loopgen.engines.sketch.tones import INSTRUMENTS, Tone
 
 Wave = NDArray[np.float64]
 
@@ -25,10 +25,12 @@ TARGET_LUFS = -15.0
 CEILING = 10 ** (-1.2 / 20)
 
 # RMS while playing, in dB against a kick that peaks at 0
-_PART_LEVEL = {"bass": -15.5, "chords": -21.0, "pad": -25.0, "lead": -21.5}
+_PART_LEVEL = {"bass": -20.0, "chords": -19.5, "pad": -24.0, "lead": -19.5}
 _PART_ROOM = {"bass": 0.0, "chords": 0.8, "pad": 0.8, "lead": 0.8}
 _PART_ECHO = {"bass": 0.0, "chords": 0.8, "pad": 0.0, "lead": 0.9}
 _PART_PAN = {"bass": 0.0, "chords": 0.12, "pad": 0.0, "lead": -0.1}
+_LONGEST = 12.0
+"""Seconds after which a held note has faded."""
 _ROUND_ROBIN = {"kick": 1, "hat": 4, "shaker": 4, "snare": 3}
 
 
@@ -130,45 +132,38 @@ def _play_part(score: Score, part: str, notes: tuple[Played, ...], desk: _Desk, 
     name = score.instruments[part]
     instrument = INSTRUMENTS[name]
     mood = score.style.mood
-    bus = np.zeros((2, clock.frames))
+    bus: Wave | None = None
     cache: dict[tuple[int, int, int], Wave] = {}
     pulse = score.pulse * clock.frames_per_quarter / clock.rate
     bright = max(-1.2, min(1.2, score.genre.bright + mood.bright))
-    longest = 12.0  # seconds; a held note fades by then
     for note in notes:
-        seconds = min(note.duration * clock.frames_per_quarter / clock.rate, longest)
+        seconds = min(note.duration * clock.frames_per_quarter / clock.rate, _LONGEST)
         layer = max(1, min(8, round(8 * note.velocity)))
         identity = (note.pitch, round(seconds * 500), layer)
         wave = cache.get(identity)
         if wave is None:
             stream = chance.stream("tone", name, *map(str, identity))
             tone = Tone(note.pitch, seconds, layer / 8, clock.rate, pulse, bright, stream)
-            wave = cache[identity] = instrument.render(tone)
-        velocity = 0.35 + 0.65 * note.velocity
-        frame = clock.frame(note.start, note.nudge)
-        effects.add(bus if wave.ndim == 2 else bus[0], velocity * wave, frame)
-        if wave.ndim == 1:
-            effects.add(bus[1], velocity * wave, frame)
-    level = _PART_LEVEL[part] + score.genre.levels.get(part, 0.0)
-    if part == "lead" and score.style.wanted & {"lead"}:
-        level += 1.5
-    bus *= _gain(level) / max(_active_rms(bus), 1e-9)
+            wave = cache[identity] = np.atleast_2d(instrument.render(tone))
+        if bus is None:
+            bus = np.zeros((len(wave), clock.frames))
+        effects.add(bus, (0.35 + 0.65 * note.velocity) * wave, clock.frame(note.start, note.nudge))
+    if bus is None:
+        return
     if part == "bass":
-        bus[:] = bus.mean(axis=0)
-        if score.genre.drive + mood.drive > 0.3:
-            bus = effects.saturated(bus, 1 + 2.0 * (score.genre.drive + mood.drive))
-    else:
-        low = butter(1, 90.0 if part == "lead" else 130.0, "highpass", fs=clock.rate, output="sos")
-        bus = effects.filtered(bus, low, int(0.03 * clock.rate))
-        left, right = _pan(_PART_PAN[part])
-        bus[0] *= left
-        bus[1] *= right
+        bus = bus.mean(axis=0, keepdims=True)  # lows stay in the middle
+    level = _PART_LEVEL[part] + score.genre.levels.get(part, 0.0) + (1.5 if part in score.style.wanted else 0.0)
+    bus *= _gain(level) / max(_active_rms(bus), 1e-9)
+    drive = score.genre.drive + mood.drive
+    if part == "bass" and drive > 0.3:
+        effects.saturate(bus, 1 + 2.0 * drive)
+    for channel, gain in enumerate(_pan(_PART_PAN[part])):
+        desk.ducked[channel] += gain * bus[channel % len(bus)]
     room, echo = _PART_ROOM[part], _PART_ECHO[part]
     if room or echo:
         send = bus.mean(axis=0)
         desk.room += room * send
         desk.echo += echo * send
-    desk.ducked += bus
 
 
 def _master(mix: Wave, score: Score, rate: int) -> Wave:
@@ -176,12 +171,13 @@ def _master(mix: Wave, score: Score, rate: int) -> Wave:
     mood = score.style.mood
     warm = int(0.1 * rate)
     rumble = butter(2, 28.0, "highpass", fs=rate, output="sos")
-    tilt = _gain(7.0 * mood.bright + 2.0 * score.genre.bright)
-    sections = np.concatenate([rumble, effects.shelf(tilt, 1800.0, rate)])
+    tilt = _gain(4.0 + 7.0 * mood.bright + 1.5 * score.genre.bright)
+    sections = np.concatenate([rumble, effects.shelf(tilt, 1400.0, rate)])
     mix = effects.filtered(mix, sections, warm)
     drive = max(0.0, score.genre.drive + 0.7 * mood.drive)
     peak = float(np.max(np.abs(mix))) or 1.0
-    mix = effects.saturated(mix / peak, 0.3 + 2.2 * drive)
+    mix /= peak
+    effects.saturate(mix, 0.3 + 2.2 * drive)
     mix *= _gain(min(TARGET_LUFS - effects.loudness(mix, rate), 30.0))
     # as much of the way to the target as 5 dB of limiting go, no more: transients matter more than level
     peak = float(np.max(np.abs(mix))) or 1.0
@@ -222,11 +218,12 @@ def _add_dust(mix: Wave, amount: float, rate: int, chance: Chance) -> None:
 def _active_rms(bus: Wave) -> float:
     """RMS over the blocks in which something sounds (within 20 dB of the loudest)."""
     size = 2048
-    frames = bus.shape[1]
+    channels, frames = bus.shape
     whole = frames - frames % size
     if not whole:
         return float(np.sqrt(np.mean(bus**2)))
-    power = np.einsum("cbs,cbs->b", *(2 * [bus[:, :whole].reshape(2, -1, size)])) / (2 * size)
+    blocks = bus[:, :whole].reshape(channels, -1, size)
+    power = np.einsum("cbs,cbs->b", blocks, blocks) / (channels * size)
     active = power[power > 0.01 * power.max()]
     return float(np.sqrt(active.mean())) if len(active) else 0.0
 

@@ -140,7 +140,7 @@ def _voicings(harmony: Sequence[Harmony], centre: int, rootless: bool) -> list[t
 def hold(harmony: Sequence[Harmony], centre: int, high: int | None = None) -> tuple[Played, ...]:
     """A pad: every chord for as long as it lasts, tones in common held over."""
     voicings = _voicings(harmony, centre if high is None else min(centre, high - 7), rootless=False)
-    out = []
+    out: list[Played] = []
     for change, notes in zip(harmony, voicings, strict=True):
         out.extend(Played(change.start, change.duration, pitch, 0.7) for pitch in notes)
     return tuple(out)
@@ -219,7 +219,7 @@ def _arpeggio(
     chance: Chance,
 ) -> tuple[Played, ...]:
     shape = chance.pick(
-        ((0, 1, 2, 3), (0, 1, 2, 3, 4, 3, 2, 1), (3, 2, 1, 0), (0, 2, 1, 3), (0, 3, 1, 4, 2, 5), (0, 1, 2, 0, 1, 2, 3, 2)),
+        ((0, 1, 2, 3), (0, 1, 2, 3, 4, 3, 2, 1), (3, 2, 1, 0), (0, 2, 1, 3), (0, 3, 1, 4, 2, 5), (0, 1, 2, 0, 2, 3)),
         "lead", "shape",
     )  # fmt: skip
     rng = chance.stream("lead", "play")

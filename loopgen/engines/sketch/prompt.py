@@ -31,7 +31,7 @@ class Style:
         genre: the one named, or None.
         borrowed: part -> the other genre it comes from ("techno with a reggae bassline").
         wanted, unwanted: parts asked for and refused. ``alone``: parts that play and no others, if any.
-        instruments: part -> name in ``tones.INSTRUMENTS``; ``kit``: name in ``drums.KITS``.
+        instruments: part -> name in ``instruments.INSTRUMENTS``; ``kit``: name in ``drums.KITS``.
         lanes, no_lanes: drums asked for and refused by name; ``only_lanes``: drums that play alone.
         mood: the sum of the moods.
         understood: words that had an effect, in order; ``rest``: the others.

@@ -98,7 +98,7 @@ def pulse_sixteenths(meter: Meter) -> list[float]:
 
 
 def cells(meter: Meter, bars: int, feel: int = 0) -> tuple[Cell, ...]:
-    """Cut ``bars`` bars into felt bars; ``feel`` is -1 for half the pulse length (double time), 1 for twice, and so on."""
+    """Cut ``bars`` bars into felt bars; ``feel`` is -1 for half the pulse length (double time), 1 for twice, ..."""
     bar = pulse_sixteenths(meter)
     join = 2 ** max(feel, 0)
     out: list[Cell] = []
@@ -153,7 +153,7 @@ def _divisions(sixteenths: float) -> int:
 
 
 def lay(pattern: str, cell: Cell, swing: Swing = STRAIGHT) -> Iterator[Step]:
-    """Put a pattern onto a cell, pulse by pulse; patterns of eight pulses take turns, odd cells play the second half."""
+    """Put a pattern onto a cell, pulse by pulse; of eight pulses, odd cells play the second four."""
     marks = pattern.replace(" ", "").replace("|", "")
     if len(marks) % 16:
         raise ValueError(f"pattern {pattern!r} has {len(marks)} steps; expected a multiple of 16")
@@ -175,7 +175,7 @@ def _divide(beat: str, steps: int) -> str:
     >>> [_divide(beat, 6) for beat in ("x...", "x.x.", "xxxx", "x===", "..x.")], _divide("x.o.", 2)
     (['x.....', 'x.x.x.', 'xxxxxx', 'x=====', '....x.'], 'xo')
     """
-    a, b, c, d = beat
+    a, b, c, d = list(beat)
     if steps == 4:
         return beat
     if steps == 6:

@@ -39,9 +39,9 @@ def scan(cycles: Wave, phase: Wave, row: Wave | None = None) -> Wave:
     index = place.astype(np.intp)
     part = place - index
     if row is None or len(cycles) == 1:
-        low = cycles[0].take(index)
-        low += part * (cycles[0].take(index + 1) - low)
-        return low
+        first: Wave = cycles[0]
+        flat_low = first.take(index)
+        return np.asarray(flat_low + part * (first.take(index + 1) - flat_low))
     row = np.clip(row, 0.0, len(cycles) - 1.000001)
     above = row.astype(np.intp)
     blend = row - above
