@@ -18,6 +18,8 @@ import numpy as np
 import soxr
 
 from loopgen.errors import InvalidRequest
+from loopgen.looping.stretching.rubberband import find_command, rubberband
+from loopgen.looping.stretching.signalsmith import signalsmith
 from loopgen.looping.stretching.timemap import TimeMap, place
 from loopgen.looping.stretching.vocoder import vocode
 from loopgen.music.audio import Audio, Samples
@@ -35,7 +37,7 @@ RESAMPLED = 0.003
 
 Stretcher = Callable[[Samples, TimeMap, int, int], Samples]
 
-STRETCHERS: dict[str, Stretcher] = {"vocoder": vocode}
+STRETCHERS: dict[str, Stretcher] = {"vocoder": vocode, "signalsmith": signalsmith, "rubberband": rubberband}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +68,7 @@ def stretch(audio: Audio, grid: BeatGrid, bpm: Fraction, rate: int, *, stretcher
 
     ``stretcher`` names the way to stretch where stretching is needed: ``"auto"`` is as the top of this file says;
     ``"vocoder"``, ``"signalsmith"``, ``"rubberband"`` and ``"resample"`` insist (a take that is on the grid already is
-    left alone all the same). Raises ``InvalidRequest`` for another name.
+    left alone all the same). Raises as ``check_stretcher`` does.
     """
     check_stretcher(stretcher)
     beat = check_rate(rate) * beat_seconds(bpm, grid.meter)
@@ -82,10 +84,15 @@ def stretch(audio: Audio, grid: BeatGrid, bpm: Fraction, rate: int, *, stretcher
 
 
 def check_stretcher(name: str) -> None:
-    """Refuse what ``stretch`` cannot use, before any work is done; raises ``InvalidRequest``."""
+    """Refuse what ``stretch`` cannot use, before any work is done.
+
+    Raises ``InvalidRequest`` for an unknown name and ``EngineUnavailable`` for Rubber Band where it is not installed.
+    """
     choices = ("auto", "resample", *STRETCHERS)
     if name not in choices:
         raise InvalidRequest("stretcher", name, "one of " + ", ".join(choices))
+    if name == "rubberband":
+        find_command()
 
 
 def _choose(time_map: TimeMap, rate: int, wanted: str) -> tuple[str, TimeMap]:

@@ -33,7 +33,8 @@ def attacks(samples: Samples, rate: int) -> NDArray[np.int64]:
     """
     hop, window = (max(1, round(seconds * rate)) for seconds in (HOP_SECONDS, WINDOW_SECONDS))
     mono = samples.sum(axis=1)
-    blocks = np.lib.stride_tricks.sliding_window_view(np.pad(mono, window), window)[::hop]
+    lead = 4 * hop + window  # silence before the take, so that its first sample can be an attack
+    blocks = np.lib.stride_tricks.sliding_window_view(np.pad(mono, (lead, window)), window)[::hop]
     spectra = scipy.fft.rfft(blocks * np.hanning(window).astype(np.float32), axis=1)
     power = spectra.real**2 + spectra.imag**2
     edges = np.searchsorted(np.fft.rfftfreq(window, 1 / rate), BAND_EDGES)
@@ -44,5 +45,5 @@ def attacks(samples: Samples, rate: int) -> NDArray[np.int64]:
     peaks, _ = find_peaks(
         rise, height=max(RISE, 0.15 * float(rise.max(initial=0))), distance=round(APART_SECONDS / HOP_SECONDS)
     )
-    # Block i ends at frame i * hop: the last block without the sound. On average it starts a third of a hop later.
-    return np.clip(peaks * hop + hop // 3, 0, len(samples)).astype(np.int64)
+    # Block i, the last without the sound, ends at i * hop + window - lead; on average it starts a third of a hop later.
+    return np.clip(peaks * hop + window - lead + hop // 3, 0, len(samples)).astype(np.int64)
