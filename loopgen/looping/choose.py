@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from loopgen.looping.seam import Fade, ends, seam
 from loopgen.looping.stretch import Gridded
-from loopgen.metrics.seam import SeamJudge, SeamScores
+from loopgen.metrics.seam import Bound, SeamJudge, SeamScores
 from loopgen.music.audio import Audio
 from loopgen.music.loop import Span
 from loopgen.music.tempo import Meter, check_bars, round_half_up
 
 FADE_MS = (5.0, 15.0, 30.0, 60.0, 120.0, 240.0)
 """Lengths of fade that are tried, in milliseconds."""
+
+SPLICE = Bound(natural=0.5, accept=1.0, reject=1.3)
+"""Bound of ``SeamJudge.splice``: a seam can pass all six metrics at the wrap and still be heard within its fade."""
 
 _PLACES = 4
 _GOOD_ENOUGH = 0.6
@@ -51,7 +54,7 @@ def best_seam(gridded: Gridded, spans: Sequence[Span], bars: int, meter: Meter) 
         for fade in fades(gridded, span):
             tail, head = ends(gridded.audio, span, fade)
             scores = judge.judge(tail, head)
-            cost = scores.cost + _PREFERENCE * (place + fade.reach / (0.1 * gridded.audio.rate))
+            cost = max(scores.cost, SPLICE.strain(judge.splice(tail, head))) + _PREFERENCE * place
             if best is None or cost < best[0]:
                 best = cost, span, fade, scores
         if best is not None and best[0] < _GOOD_ENOUGH:

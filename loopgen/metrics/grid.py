@@ -26,9 +26,10 @@ _TURN_SECONDS = 0.1  # the loop is read with so much of its end before it, so th
 class GridScores:
     """How the onsets of a loop lie on its own grid of sixteenths; ``None`` where they are few or keep no sixteenths.
 
-    ``onsets``: how many clear ones were heard. ``offset_ms``: median of their signed deviations from the nearest sixteenth
-    (positive: late). ``deviation_ms`` and ``deviation_95_ms``: median and 95th percentile of the unsigned ones; swing,
-    triplets and loose playing count as deviation. ``tempo_error``: tempo of the music over that of the loop, minus 1.
+    ``onsets``: how many clear ones were heard. ``offset_ms``: median of their signed deviations from the nearest
+    sixteenth (positive: late). ``deviation_ms`` and ``deviation_95_ms``: median and 95th percentile of the unsigned
+    ones; swing, triplets and loose playing count as deviation. ``tempo_error``: tempo of the music over that of the
+    loop, minus 1.
     """
 
     onsets: int
@@ -89,7 +90,7 @@ def fold(times: Float, period: float) -> Float:
 def agreement(times: Float, period: float) -> float:
     """Length of the mean resultant of times folded by ``period``: 1 if all have one phase, about 0 for any phases.
 
-    >>> agreement(np.array([0.1, 0.6, 1.1]), 0.5)
+    >>> round(agreement(np.array([0.1, 0.6, 1.1]), 0.5), 9)
     1.0
     """
     return float(np.abs(np.exp(2j * np.pi * times / period).mean()))

@@ -25,6 +25,7 @@ accepted by each metric, and fewer than 1% are rejected.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,6 +141,7 @@ class SeamJudge:
         self._bar = max(1, round(audio.frames / max(2, bars)))
         self._beat = round(min(max(audio.frames / beats, 200 * self._ms), 1000 * self._ms))
         self._lines = beat_frames(audio.frames, beats * -(-_LEAST_LINES // beats))[1:]
+        self._beat_lines = beat_frames(audio.frames, max(beats, 2))[1:]
         own = beat_frames(audio.frames, bars if bars > 1 else max(beats, 2))[1:]
         self._bar_lines = np.intersect1d(own, self._lines)
         self._measure()
@@ -156,6 +158,29 @@ class SeamJudge:
             loudness_step=self._loudness_step(near),
             chroma_drop=self._chroma_drop(near),
         )
+
+    def splice(self, tail: NDArray[np.floating] | None = None, head: NDArray[np.floating] | None = None) -> float:
+        """Fastest change of the spectrum within the replaced samples, over the fastest around the loop's own beats.
+
+        Half a window of 12 ms says what the six metrics with their 46 ms do not: whether sustained tones were cut and
+        joined out of phase somewhere in the fade. Natural bar lines: median 0.5, 97% below 1.
+        """
+        near = _Patch(self._samples, tail, head)
+        return float(self._swiftness(near, -near.before, near.after).max()) / self._swiftest
+
+    def _swiftness(self, near: _Patch, start: int, stop: int) -> Float:
+        """Distance of log mel spectra 12 ms apart, every 3 ms from 15 ms before ``start`` to 15 ms after ``stop``."""
+        n, hop, margin = round(12 * self._ms), max(1, round(3 * self._ms)), round(15 * self._ms)
+        centres = np.arange(start - margin - 2 * hop, stop + margin + 2 * hop + 1, hop)
+        spectra, size = windowed_spectra(near.read(_windows(centres - n // 2, n)))
+        logs = np.log(spectra @ mel_bands(self._rate, size, 28) + 10 * _FLUX_FLOOR * self._level + 1e-9)
+        return np.asarray(np.sqrt(np.mean((logs[4:] - logs[:-4]) ** 2, axis=(1, 2))))
+
+    @cached_property
+    def _swiftest(self) -> float:
+        whole, about = _Patch(self._samples), round(15 * self._ms)
+        at_beats = [self._swiftness(whole, int(line) - about, int(line) + about).max() for line in self._beat_lines]
+        return max(_LEAST_FLUX, float(max(at_beats)))
 
     def _measure(self) -> None:
         """Read the loop's own lines: what the seam is compared with."""
