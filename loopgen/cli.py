@@ -160,8 +160,8 @@ def _generate(options: argparse.Namespace) -> None:
         melody=read_melody(options.melody) if options.melody is not None else None,
         seed=options.seed if options.seed is not None else secrets.randbelow(SEED_MAX + 1),
         variations=options.variations,
-        rate=options.rate or 44_100,
-        engine=options.engine or sound.get("engine", "auto"),
+        rate=options.rate if options.rate is not None else 44_100,
+        engine=options.engine if options.engine is not None else sound.get("engine", "auto"),
     )
     delivery = _Delivery(options, request, intent.notes)
     for loop in studio.generate(request, stretcher=options.stretcher, progress=delivery.progress):
@@ -184,9 +184,9 @@ def _conform(options: argparse.Namespace) -> None:
         Path(options.take).stem[:80],
         options.bpm,
         bars=options.bars if options.bars is not None else 4,
-        meter=options.meter or "4/4",
+        meter=options.meter if options.meter is not None else "4/4",
         key=options.key,
-        rate=options.rate or 44_100,
+        rate=options.rate if options.rate is not None else 44_100,
         engine="conform",
     )
     source_bpm = parse_bpm(options.source_bpm) if options.source_bpm is not None else None

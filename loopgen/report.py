@@ -106,8 +106,7 @@ def _judgement(scores: Mapping[str, Any], recipe: Mapping[str, Any], dot: str) -
         rows["grid"] = dot.join([found, sure])
     onsets = scores["grid"]
     if onsets["deviation_ms"] is not None:
-        half, most = onsets["deviation_ms"], onsets["deviation_95_ms"]
-        rows["onsets"] = f"{onsets['onsets']}, half within {half:.2f} ms of a sixteenth, 95% within {most:.2f} ms"
+        rows["onsets"] = f"{onsets['onsets']}, half of them within {onsets['deviation_ms']:.2f} ms of a sixteenth"
     rows["level"] = _level(level, dot)
     return rows
 
@@ -235,8 +234,8 @@ def _draw_onsets(axes: Axes, loop: Loop) -> None:
     _bar_lines(axes, loop)
     axes.set_ylim(-10.5, 10.5)
     axes.set_yticks([-10, -5, -1, 1, 5, 10])
-    most = loop.scores["grid"]["deviation_95_ms"]
-    text = "too few to tell" if most is None else f"95% within {most:.2f} ms"
+    half = loop.scores["grid"]["deviation_ms"]
+    text = "too few to tell" if half is None else f"half within {half:.2f} ms"
     axes.set_title(f"onsets against the grid (ms late)    {text}", **_TITLE)
 
 
