@@ -57,7 +57,7 @@ BOUNDS = {
     "click": Bound(natural=0.36, accept=1.0, reject=1.5),
     "flux_beats": Bound(natural=0.56, accept=1.1, reject=1.3),
     "flux_bars": Bound(natural=1.0, accept=2.0, reject=3.0),
-    "hole": Bound(natural=6.0, accept=1.1, reject=-1.0),
+    "hole": Bound(natural=4.0, accept=-0.5, reject=-2.0),
     "loudness_step": Bound(natural=0.5, accept=3.2, reject=5.0),
     "chroma_drop": Bound(natural=0.0, accept=0.26, reject=0.45),
 }
