@@ -46,6 +46,14 @@ def shelf(gain: float, frequency: float, rate: int) -> NDArray[np.float64]:
     return np.array([[b0 / a0, b1 / a0, 0.0, 1.0, a1 / a0, 0.0]])
 
 
+def block_dc(frequency: float, rate: int) -> NDArray[np.float64]:
+    """A first-order high-pass as one section. First order, because rounding errors grow with the square of
+    ``rate / frequency`` in a second-order one, and would show as differences between platforms.
+    """
+    k = np.tan(np.pi * frequency / rate)
+    return np.array([[1 / (1 + k), -1 / (1 + k), 0.0, 1.0, (k - 1) / (1 + k), 0.0]])
+
+
 def folded(x: Wave, length: int) -> Wave:
     """Wrap the last axis onto a ring of ``length`` frames."""
     out = np.zeros((*x.shape[:-1], length))

@@ -170,9 +170,8 @@ def _master(mix: Wave, score: Score, rate: int) -> Wave:
     """Tone of the whole, saturation, loudness, ceiling."""
     mood = score.style.mood
     warm = int(0.1 * rate)
-    rumble = butter(2, 28.0, "highpass", fs=rate, output="sos")
     tilt = _gain(4.0 + 7.0 * mood.bright + 1.5 * score.genre.bright)
-    sections = np.concatenate([rumble, effects.shelf(tilt, 1400.0, rate)])
+    sections = np.concatenate([effects.block_dc(22.0, rate), effects.shelf(tilt, 1400.0, rate)])
     mix = effects.filtered(mix, sections, warm)
     drive = max(0.0, score.genre.drive + 0.7 * mood.drive)
     peak = float(np.max(np.abs(mix))) or 1.0

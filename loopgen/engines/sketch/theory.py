@@ -43,6 +43,8 @@ class Chord:
 
     def __str__(self) -> str:
         third = "m" if 3 in self.intervals and 4 not in self.intervals else ""
+        if third and {6, 10} <= set(self.intervals):
+            return TONICS[self.root] + "m7b5"
         fifth = "dim" if third and 6 in self.intervals else ""
         sus = "sus2" if not {3, 4} & set(self.intervals) and 2 in self.intervals else ""
         sus = sus or ("sus4" if not {3, 4} & set(self.intervals) and 5 in self.intervals else "")

@@ -1,0 +1,148 @@
+"""The registry, with real entry points of a package made on the spot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from loopgen.engines.base import Engine, EngineEntry, engines, load
+from loopgen.errors import EngineUnavailable
+
+ENGINE = """
+from loopgen.engines.base import EngineEntry
+
+class Toy:
+    name = "{name}"
+    description = "toy"
+    licence = "CC0-1.0"
+    version = "1"
+
+    def generate(self, request, seed, *, progress=None):
+        raise NotImplementedError
+
+def broken():
+    raise OSError("no such device")
+
+ENTRY = EngineEntry("{name}", "toy", "CC0-1.0", "{module}:{factory}", {quality}, {requires}, "pip install it")
+"""
+
+Install = Callable[..., None]
+SERIAL = count()
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Put a package with an engine on the path, as pip would."""
+
+    def put(
+        name: str,
+        value: str = "{module}:ENTRY",
+        *,
+        factory: str = "Toy",
+        quality: int = 1,
+        requires: tuple[str, ...] = (),
+        called: str = "",
+    ) -> None:
+        module = f"engine_number_{next(SERIAL)}"
+        text = ENGINE.format(
+            name=called or name, module=module, factory=factory, quality=quality, requires=repr(requires)
+        )
+        (tmp_path / f"{module}.py").write_text(text)
+        folder = tmp_path / f"{module}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        entry = f"[loopgen.engines]\n{name} = {value.format(module=module)}\n"
+        (folder / "entry_points.txt").write_text(entry)
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+    return put
+
+
+def test_sketch_is_always_there() -> None:
+    info = engines()[0]
+    assert (info.name, info.available, info.reason) == ("sketch", True, "")
+    assert "not MusicGen" in info.description
+    engine = load("sketch")
+    assert isinstance(engine, Engine)
+    assert (engine.name, engine.licence) == ("sketch", info.licence)
+
+
+def test_listing_imports_no_engine() -> None:
+    code = (
+        "import sys; from loopgen.engines.base import engines; engines(); "
+        "print([m for m in ('scipy', 'loopgen.engines.sketch.engine', 'torch') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_auto_takes_the_best_available(install: Install) -> None:
+    assert load("auto").name == "sketch"
+    install("orchestra", quality=99)
+    assert load("auto").name == "orchestra"
+    assert [info.name for info in engines()][:2] == ["orchestra", "sketch"]
+
+
+def test_auto_passes_over_what_cannot_be_used(install: Install) -> None:
+    install("orchestra", quality=99, requires=("a_module_that_nobody_has",))
+    install("choir", quality=98, factory="broken")
+    assert load("auto").name == "sketch"
+    reasons = {info.name: info.reason for info in engines()}
+    assert reasons["orchestra"] == "needs a_module_that_nobody_has: pip install it"
+    with pytest.raises(EngineUnavailable, match="'orchestra' is not available: needs a_module_that_nobody_has"):
+        load("orchestra")
+    with pytest.raises(EngineUnavailable, match="'choir' did not start: OSError: no such device"):
+        load("choir")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "called", "reason"),
+    [
+        ("lost", "no_module_of_this_name:ENTRY", "", "did not load: ModuleNotFoundError"),
+        ("bare", "{module}:Toy", "", "is no EngineEntry called 'bare'"),
+        ("other", "{module}:ENTRY", "name", "is no EngineEntry called 'other'"),
+        ("sketch", "{module}:ENTRY", "", "the name is taken"),
+        ("auto", "{module}:ENTRY", "", "the name is taken"),
+    ],
+)
+def test_a_broken_entry_point_is_a_reason_and_no_crash(
+    install: Install, name: str, value: str, called: str, reason: str
+) -> None:
+    install(name, value, called=called)
+    listed = [info for info in engines() if info.reason]
+    assert len(listed) == 1
+    assert listed[0].name == name
+    assert not listed[0].available
+    assert reason in listed[0].reason
+    assert load("sketch").name == "sketch"
+    if name not in ("sketch", "auto"):
+        with pytest.raises(EngineUnavailable, match="is not available"):
+            load(name)
+
+
+def test_what_is_no_engine_is_refused(install: Install) -> None:
+    install("impostor", factory="str")
+    with pytest.raises(EngineUnavailable, match="'impostor' did not start|is not one"):
+        load("impostor")
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("sketsh", "sketch"), ("Sketch", "sketch"), ("aut", "auto")])
+def test_an_unknown_name_suggests_the_nearest(typed: str, meant: str) -> None:
+    with pytest.raises(EngineUnavailable, match=f"did you mean '{meant}'"):
+        load(typed)
+
+
+def test_an_unlike_name_lists_all() -> None:
+    with pytest.raises(EngineUnavailable, match="known: auto, sketch"):
+        load("zzz")
+
+
+def test_missing_names_every_absent_module() -> None:
+    entry = EngineEntry("x", "", "", "x:y", requires=("numpy", "nobody_has_this", "nor.this"))
+    assert entry.missing() == "needs nobody_has_this, nor.this"
+    assert not entry.info().available
