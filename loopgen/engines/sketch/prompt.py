@@ -30,7 +30,8 @@ class Style:
     Attributes:
         genre: the one named, or None.
         borrowed: part -> the other genre it comes from ("techno with a reggae bassline").
-        wanted, unwanted: parts asked for and refused. ``alone``: parts that play and no others, if any.
+        wanted, unwanted: parts asked for and refused. ``alone``: parts that play, if any, and none but
+            these and the wanted.
         instruments: part -> name in ``instruments.INSTRUMENTS``; ``kit``: name in ``drums.KITS``.
         lanes, no_lanes: drums asked for and refused by name; ``only_lanes``: drums that play alone.
         mood: the sum of the moods.
@@ -56,7 +57,7 @@ class Style:
         if part in self.unwanted:
             return False
         if self.alone:
-            return part in self.alone
+            return part in self.alone or part in self.wanted  # "just a bassline with strings"
         return True if part in self.wanted else None
 
 

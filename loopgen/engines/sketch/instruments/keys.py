@@ -139,6 +139,7 @@ def strings(tone: Tone) -> Wave:
     h = harmonics(tone.frequency, tone.rate, 80)
     f = h * tone.frequency
     body = 0.5 + np.exp(-((np.log2(f / 500)) ** 2)) + 0.5 * np.exp(-((np.log2(f / 2500)) ** 2) / 0.5)
+    body *= (f / 500) ** (0.35 * tone.bright)  # the bow nearer the bridge
     return sustained(tone, saw(h) * body / (1 + (f / tone.cutoff(3800, 0.0)) ** 2), 30, 0.14, 0.3)
 
 

@@ -285,7 +285,7 @@ GENRES: tuple[Genre, ...] = (
         },
         fill="",
         basses=("sub",),
-        bass_lines=(HOLD, "1=== ==== ==== ==.."),
+        bass_lines=("1=== ==== ==== ====", "1=== ==== ==== ==.."),
         chords=("glass", "rhodes", "piano"),
         comps=(HOLD,),
         pads=("pad", "strings", "choir"),
