@@ -45,5 +45,5 @@ def attacks(samples: Samples, rate: int) -> NDArray[np.int64]:
     peaks, _ = find_peaks(
         rise, height=max(RISE, 0.15 * float(rise.max(initial=0))), distance=round(APART_SECONDS / HOP_SECONDS)
     )
-    # Block i, the last without the sound, ends at i * hop + window - lead; on average it starts a third of a hop later.
-    return np.clip(peaks * hop + window - lead + hop // 3, 0, len(samples)).astype(np.int64)
+    # Block i, the last without the sound, ends at i * hop + window - lead; the sound starts within the hop after it.
+    return np.clip(peaks * hop + window - lead + 2 * hop // 3, 0, len(samples)).astype(np.int64)

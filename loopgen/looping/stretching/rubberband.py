@@ -38,8 +38,8 @@ def rubberband(samples: Samples, time_map: TimeMap, frames: int, rate: int) -> S
     Raises ``EngineUnavailable`` when the command is not installed or fails.
     """
     command = find_command()
-    # A margin on both sides keeps the ends of the take away from the ends of the file.
-    margin = rate // 4
+    # A second of silence on both sides: the engine finds its feet before the take begins.
+    margin = rate
     padded = np.pad(samples, ((margin, margin), (0, 0)))
     begin, end = time_map.target_of([-margin, len(samples) + margin])
     length = round(float(end - begin))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import PchipInterpolator
 
 from loopgen.music.audio import Samples
 
@@ -49,6 +50,17 @@ class TimeMap:
         slope, offset = np.polyfit(self.source - self.source[0], self.target, 1)
         ends = self.source[[0, -1]]
         return TimeMap(ends, offset + slope * (ends - ends[0]))
+
+    def smooth(self, parts: int = 4) -> TimeMap:
+        """The map with ``parts`` pieces for each, on a monotone cubic curve through the same pairs.
+
+        A swaying tempo does not turn corners: at 60 BPM and a sway of 1%, straight lines from beat to beat are 1 ms
+        off half-way.
+        """
+        k = np.arange(len(self.source), dtype=np.float64)
+        fine = np.linspace(0, k[-1], parts * (len(k) - 1) + 1)
+        curves = (PchipInterpolator(k, positions)(fine) for positions in (self.source, self.target))
+        return TimeMap(*(np.asarray(curve, dtype=np.float64) for curve in curves))
 
     def residual(self) -> Floats:
         """How far each target lies from the straight line, in samples of the result."""

@@ -4,10 +4,10 @@ The result is laid together from overlapping frames of the take, one every ``hop
 
 - **Each frame is turned into step with what was already laid down.** Frame k is read at ``s[k]`` (spectrum X) and once
   more one hop earlier (spectrum P), which is what the previous output frame Y should have looked like. The rotation of
-  each frequency that best maps P onto Y, weighted by energy over neighbouring bins, is the phase of
-  ``smooth(sum over channels of Y * conj(P))``; Y[k] is X turned by it. One rotation for all channels keeps the stereo
-  image; smoothing over neighbours is phase locking (Laroche and Dolson, 1999) without having to pick peaks.
-- **New energy keeps its own phase.** Where a bin has grown by more than 6 dB since one hop ago there is nothing to
+  each frequency that best maps P onto Y is the phase of its vote, ``sum over channels of Y * conj(P)``, averaged with
+  the votes of its neighbours; Y[k] is X turned by it. One rotation for all channels keeps the stereo image. Loud bins
+  outvote quiet ones, which is phase locking (Laroche and Dolson, 1999) without having to pick peaks.
+- **New energy keeps its own phase.** Where a bin has grown by more than 9 dB since one hop ago there is nothing to
   be in step with: the growth votes for no rotation, so an attack comes out with the waveform that it went in with
   (Röbel, "A new approach to transient processing in the phase vocoder", 2003, is the same thought).
 - **Time stands still around attacks.** While an attack passes through the first half of the window, the map runs at
@@ -19,6 +19,7 @@ With a map of slope 1 the result is the take itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import scipy.fft
@@ -28,18 +29,22 @@ from loopgen.looping.stretching.attacks import attacks
 from loopgen.looping.stretching.timemap import Floats, TimeMap
 from loopgen.music.audio import Samples
 
-WINDOW_SECONDS = 0.12
-"""Resolves partials 25 Hz apart."""
+WINDOW_SECONDS = 0.1
+"""Resolves partials 30 Hz apart."""
 
 OVERLAP = 6
 
-NEW_ENERGY = 4.0
-"""Growth of a bin's energy within one hop from which it counts as an attack: 6 dB."""
+NEW_ENERGY = 8.0
+"""Growth of a bin's energy within one hop from which it counts as an attack: 9 dB."""
 
-LOCKING = np.array([0.25, 0.5, 1.0, 0.5, 0.25], dtype=np.float32)
-"""Weights of neighbouring bins when the rotation is sought: the main lobe of a Hann window."""
+LOBE = np.array([0.1, 0.2, 0.4, 0.2, 0.1], dtype=np.float32)
+"""Weights of a bin's neighbours in its vote: the main lobe of a partial in a Hann window moves as one."""
 
-BEFORE, AFTER = 0.06, 0.012
+BAND, BAND_WEIGHT = 0.015, 0.5
+"""Half-width of the band, as a share of its frequency, whose mean vote counts too, and its weight: there a cymbal
+stays one sound. It is narrower than a third of the ear's own bands, and where partials stand clear they outvote it."""
+
+BEFORE, AFTER = 0.04, 0.012
 """Seconds around an attack during which time runs at its original speed."""
 
 TINY = np.float32(1e-30)
@@ -54,8 +59,10 @@ Spectra = NDArray[np.complex64]
 def vocode(samples: Samples, time_map: TimeMap, frames: int, rate: int) -> Samples:
     """Move ``samples`` ``(n, channels)`` along ``time_map``; returns ``(frames, channels)``, float32.
 
-    Sample t of the result is what lies at ``time_map.source_of(t)``; outside the take there is silence.
+    Sample t of the result is what lies at ``time_map.source_of(t)``, the map made smooth where it has corners; outside
+    the take there is silence.
     """
+    time_map = time_map.smooth() if len(time_map.source) > 2 else time_map
     hop = scipy.fft.next_fast_len(max(4, round(rate * WINDOW_SECONDS / OVERLAP)), real=True)
     size = hop * OVERLAP
     window = np.hanning(size + 1)[:-1].astype(np.float32)
@@ -123,11 +130,27 @@ def _in_step(analyses: Iterator[tuple[Spectra, Spectra]]) -> Iterator[Spectra]:
         growth = np.maximum(_energy(now) - NEW_ENERGY * _energy(earlier), 0)
         laid = np.zeros_like(now[:, 0]) if laid is None else laid
         for k in range(now.shape[1]):
-            vote = np.convolve((laid * earlier[:, k].conj()).sum(axis=0) + growth[k], LOCKING, mode="same")
+            vote = _with_neighbours((laid * earlier[:, k].conj()).sum(axis=0) + growth[k])
             length = np.abs(vote)
             laid = now[:, k] * np.where(length > TINY, vote / np.maximum(length, TINY), np.complex64(1))
             now[:, k] = laid
         yield now
+
+
+def _with_neighbours(votes: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Each bin's vote averaged with those of its lobe and, more weakly, of its band; shape ``(bins,)``."""
+    low, high = _band_edges(len(votes))
+    sums = np.concatenate(([0], np.cumsum(votes, dtype=np.complex128)))
+    band = (sums[high] - sums[low]) * (BAND_WEIGHT / (high - low))
+    return np.asarray(np.convolve(votes, LOBE, mode="same") + band, dtype=np.complex64)
+
+
+@cache
+def _band_edges(bins: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First bin of the band around each bin, and one past its last; at least two bins to either side."""
+    k = np.arange(bins)
+    reach = np.maximum(2, (BAND * k).astype(np.int64))
+    return np.maximum(k - reach, 0), np.minimum(k + reach + 1, bins)
 
 
 def _energy(spectra: Spectra) -> NDArray[np.float32]:
