@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loopgen.looping.extend import carry_on
 from loopgen.looping.seam import Fade, ends, seam
 from loopgen.looping.stretch import Gridded
 from loopgen.metrics.seam import Bound, SeamJudge, SeamScores
@@ -24,74 +25,108 @@ SPLICE = Bound(natural=0.5, accept=1.0, reject=1.3)
 
 _PLACES = 4
 _GOOD_ENOUGH = 0.6
-_PREFERENCE = 0.02
+_LATER_PLACE = 0.02  # of strain: the order of the places says something that the seam's metrics do not
+_PREDICTED = 0.1  # of strain: what the take really played is better than what it might have
+_PREDICTION_MS = 125.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seamed:
-    """A loop of exactly the length asked for, and where it comes from.
+    """A loop of exactly the length asked for, and how it was made of a take.
 
-    ``pieces`` is how often the span is played (the last time perhaps in part), ``reason`` why it is more than once or
-    what else is weak, in plain words, "" if nothing is.
+    ``span`` is in the gridded take's samples and is played ``pieces`` times, the last perhaps in part; ``scores`` are
+    those of one piece's seam; ``cost`` ranks seams (1 and below: all is within its bound).
     """
 
     audio: Audio
     span: Span
     fade: Fade
     scores: SeamScores
+    cost: float
     pieces: int
-    reason: str
 
 
 def best_seam(gridded: Gridded, spans: Sequence[Span], bars: int, meter: Meter) -> Seamed:
-    """Try the first few of ``spans`` (as ``cut`` orders them) with several fades; a shorter span is repeated."""
-    total = check_bars(bars) * meter.beats
-    frames = round_half_up(total * gridded.beat_frames)
-    best: tuple[float, Span, Fade, SeamScores] | None = None
-    for place, span in enumerate(spans[:_PLACES]):
-        span_bars, span_meter = _count(gridded, span, meter)
-        judge = SeamJudge(seam(gridded.audio, span, 0), span_bars, span_meter)
-        for fade in fades(gridded, span):
-            tail, head = ends(gridded.audio, span, fade)
-            scores = judge.judge(tail, head)
-            cost = max(scores.cost, SPLICE.strain(judge.splice(tail, head))) + _PREFERENCE * place
-            if best is None or cost < best[0]:
-                best = cost, span, fade, scores
-        if best is not None and best[0] < _GOOD_ENOUGH:
-            break
-    if best is None:
+    """Try the first few of ``spans`` (as ``cut`` orders them) with several fades, and make the loop of the best.
+
+    The loop has exactly ``round_half_up(bars * meter.beats * gridded.beat_frames)`` samples; a span that is shorter is
+    played again and again, each time seamed, each time starting on its exact beat.
+
+    Raises ``ValueError`` where there is no span.
+    """
+    if not spans:
         raise ValueError("there is no span to make a loop of")
-    _, span, fade, scores = best
-    audio = repeat(gridded, span, fade, frames)
-    return Seamed(audio, span, fade, scores, -(-frames // span.frames), "")
+    frames = round_half_up(check_bars(bars) * meter.beats * gridded.beat_frames)
+    best: Seamed | None = None
+    for place, span in enumerate(spans[:_PLACES]):
+        music = _Music.around(gridded, span)
+        own = music.here(span)
+        judge = SeamJudge(seam(music.audio, own, 0), *_count(gridded, span, meter))
+        for fade, malus in _fades(music, own):
+            tail, head = ends(music.audio, own, fade)
+            scores = judge.judge(tail, head)
+            cost = max(scores.cost, SPLICE.strain(judge.splice(tail, head))) + _LATER_PLACE * place + malus
+            if best is None or cost < best.cost:
+                best = Seamed(gridded.audio, span, fade, scores, cost, -(-frames // span.frames))
+        if best is not None and best.cost < _GOOD_ENOUGH:
+            break
+    assert best is not None
+    return replace(best, audio=_repeated(gridded, best.span, best.fade, frames))
 
 
-def fades(gridded: Gridded, span: Span) -> Iterator[Fade]:
-    """The fades that the take has music for."""
-    yield Fade(0)
-    before = span.start - max(0, gridded.valid[0])
-    after = gridded.valid[1] - span.stop
-    longest = span.frames // 4
+@dataclass(frozen=True, slots=True, eq=False)
+class _Music:
+    """A take, carried on beyond its ends by prediction; its own sound lies in ``first .. last``, moved by ``shift``."""
+
+    audio: Audio
+    first: int
+    last: int
+    shift: int
+    reach: int
+
+    @classmethod
+    def around(cls, gridded: Gridded, span: Span) -> _Music:
+        """Carry on at those ends that ``span`` comes near to."""
+        rate, (first, last) = gridded.audio.rate, gridded.valid
+        samples = gridded.audio.samples[first:last]
+        reach = round(_PREDICTION_MS * rate / 1000)
+        before = carry_on(samples[::-1], reach, rate)[::-1] if span.start - first < reach else samples[:0]
+        after = carry_on(samples, reach, rate) if last - span.stop < reach else samples[:0]
+        audio = gridded.audio.with_samples(np.concatenate([before, samples, after]))
+        return cls(audio, len(before), len(before) + len(samples), len(before) - first, reach)
+
+    def here(self, span: Span) -> Span:
+        """The same span in these samples."""
+        return Span(span.start + self.shift, span.stop + self.shift, span.lead_in)
+
+
+def _fades(music: _Music, span: Span) -> Iterator[tuple[Fade, float]]:
+    """Fades that fit the span, with what each costs beforehand."""
+    yield Fade(0), 0.0
+    before, after = span.start - music.first, music.last - span.stop
     for ms in FADE_MS:
-        length = round(ms * gridded.audio.rate / 1000)
-        hold = max(0, -after)
-        if length + hold <= min(before, longest):
-            yield Fade(length, "lead-in", hold)
-        hold = max(0, -before)
-        if length + hold <= min(after, longest):
-            yield Fade(length, "ring-out", hold)
+        length = round(ms * music.audio.rate / 1000)
+        lead_in = Fade(length, "lead-in", max(0, -after)), before
+        ring_out = Fade(length, "ring-out", max(0, -before)), after
+        for fade, there in (lead_in, ring_out):
+            if fade.reach > span.frames // 4:
+                continue
+            if fade.reach <= there:
+                yield fade, 0.0
+            elif fade.reach <= max(there, 0) + music.reach:
+                yield fade, _PREDICTED
 
 
-def repeat(gridded: Gridded, span: Span, fade: Fade, frames: int) -> Audio:
-    """A span played again and again for ``frames`` samples, each time seamed, each time starting on its exact beat."""
+def _repeated(gridded: Gridded, span: Span, fade: Fade, frames: int) -> Audio:
     beats = max(1, round(span.frames / gridded.beat_frames))
     exact = beats * gridded.beat_frames if span.frames < frames else Fraction(frames)
+    music = _Music.around(gridded, span)
+    own = music.here(span)
     out: list[NDArray[np.float32]] = []
     place = 0
     while place < frames:
         stop = min(round_half_up((len(out) + 1) * exact), frames)
-        piece = Span(span.start, span.start + stop - place, span.lead_in)
-        out.append(seam(gridded.audio, piece, fade).samples)
+        out.append(seam(music.audio, Span(own.start, own.start + stop - place, own.lead_in), fade).samples)
         place = stop
     return gridded.audio.with_samples(np.concatenate(out))
 

@@ -36,7 +36,8 @@ _CONTEXT = 1.0  # beats after which a difference from the seam weighs 1/e
 def cut(gridded: Gridded, bars: int, meter: Meter, *, start_bar: int | None = None) -> list[Span]:
     """Spans of whole bars that start on a downbeat, the best first; there is always at least one.
 
-    Stretches that fade, fall silent or drop out are not used while there is something better, clipped ones late. A
+    Stretches that fade, fall silent or drop out are not used (a pause within the music is, where the loop needs it),
+    clipped ones late. A
     take (or the good part of it) that is shorter than the loop gives spans of fewer bars, the most of those that
     divide ``bars`` or are a power of two, to be played several times; one shorter than a bar gives whole beats in the
     same way; one shorter than a beat gives a span of the loop's whole length that runs past the take's end, into
@@ -64,7 +65,7 @@ def cut(gridded: Gridded, bars: int, meter: Meter, *, start_bar: int | None = No
             raise InvalidRequest("start_bar", start_bar, f"a whole bar of the take, from 0 to {len(starts) - 1}")
         length = _piece(len(starts) - start_bar, bars)
         return [rule.span(starts[start_bar], length * meter.beats)]
-    good = whole.good if whole.good.any() else np.ones(len(starts), dtype=np.bool_)
+    good = _allowed(whole, bars)
     length = _piece(_longest_run(good), bars)
     places = [b for b in range(len(starts) - length + 1) if good[b : b + length].all()]
     costs = _costs(rule, [starts[b] for b in places], length) + _clipping(whole, places, length)
@@ -119,6 +120,20 @@ def _piece(available: int, wanted: int) -> int:
     """
     fits = range(1, min(available, wanted) + 1)
     return max(n for n in fits if wanted % n == 0 or n & (n - 1) == 0)
+
+
+def _allowed(whole: Usable, bars: int) -> NDArray[np.bool_]:
+    """Bars to choose from: good ones; with pauses among them if there are too few; for want of any, all."""
+    outer = ~(whole.fading | _outermost(whole.silent))
+    for flags in (whole.good, outer):
+        if _longest_run(flags) >= bars:
+            return flags
+    return next((flags for flags in (whole.good, outer) if flags.any()), np.ones(len(outer), dtype=np.bool_))
+
+
+def _outermost(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Those flags that reach the start or the end without a gap."""
+    return np.asarray(np.minimum.accumulate(flags) | np.minimum.accumulate(flags[::-1])[::-1])
 
 
 def _longest_run(flags: Iterable[np.bool_]) -> int:
