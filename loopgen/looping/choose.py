@@ -35,7 +35,8 @@ class Seamed:
     """A loop of exactly the length asked for, and how it was made of a take.
 
     ``span`` is in the gridded take's samples and is played ``pieces`` times, the last perhaps in part; ``scores`` are
-    those of one piece's seam; ``cost`` ranks seams (1 and below: all is within its bound).
+    those of one piece's seam; ``cost`` ranks seams (1 and below: all is within its bound). ``reason`` says in plain
+    words what the take was too short for, "" if nothing.
     """
 
     audio: Audio
@@ -44,6 +45,7 @@ class Seamed:
     scores: SeamScores
     cost: float
     pieces: int
+    reason: str
 
 
 def best_seam(gridded: Gridded, spans: Sequence[Span], bars: int, meter: Meter) -> Seamed:
@@ -67,11 +69,23 @@ def best_seam(gridded: Gridded, spans: Sequence[Span], bars: int, meter: Meter) 
             scores = judge.judge(tail, head)
             cost = max(scores.cost, SPLICE.strain(judge.splice(tail, head))) + _LATER_PLACE * place + malus
             if best is None or cost < best.cost:
-                best = Seamed(gridded.audio, span, fade, scores, cost, -(-frames // span.frames))
+                best = Seamed(gridded.audio, span, fade, scores, cost, -(-frames // span.frames), "")
         if best is not None and best.cost < _GOOD_ENOUGH:
             break
     assert best is not None
-    return replace(best, audio=_repeated(gridded, best.span, best.fade, frames))
+    audio = _repeated(gridded, best.span, best.fade, frames)
+    return replace(best, audio=audio, reason=_shortfall(gridded, best.span, frames, meter))
+
+
+def _shortfall(gridded: Gridded, span: Span, frames: int, meter: Meter) -> str:
+    """Why the take is not used as it is, in plain words."""
+    beats = round(span.frames / gridded.beat_frames)
+    if span.frames < frames:
+        count, unit = (beats // meter.beats, "bar") if beats % meter.beats == 0 else (beats, "beat")
+        return f"the take has only {count} whole {unit}{'s' * (count > 1)} that can be used: repeated to fill the loop"
+    if span.stop - gridded.valid[1] > gridded.beat_frames / 4:
+        return "the take is shorter than a beat of the loop: the rest is silence"
+    return ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
