@@ -23,10 +23,12 @@ HOP_SECONDS = 0.002
 BAND_EDGES = (0.0, 110.0, 220.0, 450.0, 900.0, 1800.0, 3500.0, 6500.0)
 """Lower edges of the bands in Hz; the last reaches up to the Nyquist frequency."""
 
+COMPRESSION = 200.0
+"""Levels are ``log(1 + 200 a)`` of a magnitude a that is 1 in the loudest twentieth of the take."""
+
 _WINDOW_SECONDS = 0.024
 _LAG_SECONDS = 0.006
 _MELS = 40
-_COMPRESSION = 200.0
 _ANALYSIS_RATE = 24_000
 _BAND_WEIGHTS = np.array([1.2, 1.2, 1.0, 1.0, 1.0, 1.0, 0.7, 0.7])
 _QUIET_BAND = 0.2
@@ -114,7 +116,7 @@ def signal_flux(mono: NDArray[np.float32], rate: int) -> Flux:
     loudest = float(np.percentile(magnitude.max(axis=1), 95))
     if loudest < 1e-7:
         loudest = max(float(magnitude.max()), 1e-7)
-    loudness = np.log1p(_COMPRESSION / loudest * magnitude)
+    loudness = np.log1p(COMPRESSION / loudest * magnitude)
     lag = max(1, round(_LAG_SECONDS * rate / hop))
     rise = np.zeros_like(loudness)
     rise[lag:] = np.maximum(0, loudness[lag:] - loudness[:-lag])

@@ -6,68 +6,68 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
-from loopgen.looping.styles import styles
+from loopgen.looping.cell_features import chroma, hits, novelty
+from loopgen.looping.styles import style_evidence
 from loopgen.looping.tempo_fit import CELLS_PER_QUARTER, CellGrid
 from loopgen.music.tempo import Meter
 from loopgen.onsets import Flux
 
 Array = NDArray[np.float64]
 
+_STYLE_WEIGHT = 0.72
+_BEGINNING_WEIGHT = 1.8
+_NOVELTY_WEIGHTS = ((0, 8, 1.0), (0, 16, 0.8), (1, 8, 0.8))
+"""(0 harmony or 1 bass, width in cells, weight): chords and basses change at bar lines more than elsewhere.
 
-@dataclass(frozen=True, slots=True, eq=False)
+These five weights are all that was fitted: by logistic regression on 1300 grooves of two generators, so that the
+posterior is also a probability; more features or weights did no better on music from elsewhere.
+"""
+
+_DRUMLESS = 0.75
+"""What is left of the confidence without drums. One pitched instrument can play the off-beats throughout and sound as
+if on them: of the drumless takes that claimed 0.8 and more, 85% were right, of those with drums 96%."""
+
+
+@dataclass(frozen=True, slots=True)
 class BarPhase:
-    """``cell``: index of the first cell that starts a bar, and how probable its beat and it itself are."""
+    """``cell``: index of a cell that starts a bar; how probable it is that it is on the beat, and starts the bar."""
 
     cell: int
     beat_confidence: float
     bar_confidence: float
 
 
-def bar_phase(flux: Flux, cells: CellGrid, meter: Meter) -> BarPhase:
-    """Posterior over the bar's cells for where the bar starts, and what it says about beat and bar."""
-    bar_cells = len(cells.offsets)
+def bar_phase(mono: NDArray[np.float32], rate: int, flux: Flux, cells: CellGrid, meter: Meter) -> BarPhase:
+    """The likeliest start of the bar among the bar's cells; the beat is decided first, by the sum over its bars."""
     step = round(CELLS_PER_QUARTER * float(meter.beat_quarters))
-    score = evidence(flux, cells, meter)
+    score, drums = evidence(mono, rate, flux, cells, meter)
     posterior = np.exp(score - score.max())
     posterior /= posterior.sum()
     by_beat = np.array([posterior[k::step].sum() for k in range(step)])
     beat = int(np.argmax(by_beat))
-    cell = int(np.argmax(np.where(np.arange(bar_cells) % step == beat, posterior, -1)))
-    heard = 0.0 if cells.attacks < 4 else 1.0
-    return BarPhase(cell, heard * float(by_beat[beat]), heard * float(posterior[cell]))
+    cell = int(np.argmax(np.where(np.arange(len(posterior)) % step == beat, posterior, -1.0)))
+    sure = _DRUMLESS + (1 - _DRUMLESS) * drums
+    return BarPhase(cell, sure * float(by_beat[beat]), sure * float(posterior[cell]))
 
 
-def cell_hits(flux: Flux, cells: CellGrid, groups: tuple[tuple[int, ...], ...]) -> Array:
-    """How strongly something begins at each cell in each group of bands, 0 to 1; shape ``(groups, cells)``."""
-    cell = float(np.median(np.diff(cells.times)))
-    width = 2 * round(min(0.35 * cell, 0.025) / flux.hop) + 1
-    curves = np.stack([flux.bands[list(group)].mean(axis=0) for group in groups])
-    risen = maximum_filter1d(curves, width, axis=1)
-    frames = np.round((cells.times - flux.start) / flux.hop).astype(int)
-    inside = (frames >= 0) & (frames < risen.shape[1])
-    hits = np.where(inside, risen[:, np.clip(frames, 0, risen.shape[1] - 1)], 0.0)
-    loud = np.percentile(hits[:, inside], 94, axis=1) if inside.any() else np.ones(len(groups))
-    scale = loud + 0.1 * loud.max() + 1e-6
-    return np.asarray(np.minimum(1.0, hits / scale[:, None]))
-
-
-_GROUPS = ((0,), (3, 4, 5), (7,))
-
-
-def evidence(flux: Flux, cells: CellGrid, meter: Meter) -> Array:
-    """Log-probability, up to a constant, that the bar starts at each of its cells."""
+def evidence(mono: NDArray[np.float32], rate: int, flux: Flux, cells: CellGrid, meter: Meter) -> tuple[Array, float]:
+    """Log-probability, up to a constant, that a bar starts at each of the bar's cells; and whether there are drums."""
     bar_cells = len(cells.offsets)
-    hits = cell_hits(flux, cells, _GROUPS)
-    inside = (cells.times >= 0) & (cells.times < flux.hop * flux.bands.shape[1])
-    numbers = np.arange(len(cells.times)) % bar_cells
-    count = np.maximum(1, np.bincount(numbers[inside], minlength=bar_cells))
-    profile = np.stack([np.bincount(numbers[inside], row[inside], minlength=bar_cells) / count for row in hits])
-    table = styles(meter)
-    out = np.full((len(table), bar_cells), 0.0)
-    for turn in range(bar_cells):
-        turned = np.roll(profile, -turn, axis=1)
-        out[:, turn] = np.sum(turned * np.log(table) + (1 - turned) * np.log1p(-table), axis=(1, 2))
-    top = out.max()
-    return np.asarray(np.log(np.exp(out - top).sum(axis=0)))
+    cell = float(np.median(np.diff(cells.times)))
+    heard = (cells.times >= 0.02) & (cells.times < len(mono) / rate - cell - 0.03)
+    numbers, times = np.flatnonzero(heard) % bar_cells, cells.times[heard]
+    if len(times) < CELLS_PER_QUARTER:
+        return np.zeros(bar_cells), 0.0
+    count = np.maximum(1, np.bincount(numbers, minlength=bar_cells))
+
+    def mean_bar(values: Array) -> Array:
+        return np.asarray(np.bincount(numbers, values, minlength=bar_cells) / count)
+
+    begun = hits(flux, times)
+    score = _STYLE_WEIGHT * style_evidence(np.stack([mean_bar(row) for row in begun.rows]), meter)
+    score += _BEGINNING_WEIGHT * mean_bar(begun.any)
+    pitches = chroma(mono, rate, times, cell)
+    for which, width, weight in _NOVELTY_WEIGHTS:
+        score += weight * mean_bar(novelty(pitches[which], width))
+    return score, begun.drums

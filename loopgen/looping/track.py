@@ -58,7 +58,7 @@ def track(
     cells = fit_cells(flux, onsets, period, bar_cells, seconds)
     if downbeat is not None:
         return _from_downbeat(cells, downbeat, meter, seconds)
-    phase = bar_phase(flux, cells, meter)
+    phase = bar_phase(mono, rate, flux, cells, meter)
     return _beats(cells, phase, meter, seconds, _lateness(cells, phase.cell, meter))
 
 
