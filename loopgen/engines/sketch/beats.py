@@ -163,7 +163,8 @@ def _fill_pulses(genre: Genre, cells: Sequence[Cell], density: float, chance: Ch
         if not last and rng.random() < 0.35:
             continue
         fill = _FILLS[genre.fill][int(rng.random() * len(_FILLS[genre.fill]))]
-        count = min(2 if last or rng.random() < 0.4 else 1, len(cells[k].pulses) - 1)
+        long = rng.random() < (0.6 if last else 0.4) and len(cells) >= 4
+        count = min(2 if long else 1, len(cells[k].pulses) - 1)
         for pulse, half in zip(cells[k].pulses[len(cells[k].pulses) - count :], (0, 1)[2 - count :], strict=True):
             for lane in _FILLED:
                 marks = fill.get(lane, "........").replace(" ", "")

@@ -82,10 +82,12 @@ def _feel(request: LoopRequest, genre: Genre, style: Style) -> int:
 
     The written tempo is kept unless it is off by more than about two thirds of an octave.
     """
-    pulse_bpm = float(request.bpm)
-    home = math.log2(pulse_bpm / math.sqrt(genre.tempo[0] * genre.tempo[1]))
-    feel = 0 if abs(home) < 0.66 else round(home)
-    return max(-3, min(4, feel + style.mood.feel))
+    home = math.log2(float(request.bpm) / math.sqrt(genre.tempo[0] * genre.tempo[1]))
+    feel = max(-3, min(4, (0 if abs(home) < 0.66 else round(home)) + style.mood.feel))
+    quarters = request.bars * float(request.meter.quarters)
+    while feel > 0 and quarters / 2**feel < 4 and 2 ** (feel - 1) * 60 / float(request.bpm) >= 0.2:
+        feel -= 1  # a short loop is felt faster, so that it holds a whole felt bar
+    return feel
 
 
 def _swing(genre: Genre, style: Style) -> Swing:
@@ -170,8 +172,8 @@ def _band(genre: Genre, style: Style, melody: bool, chance: Chance) -> dict[str,
         home = style.borrowed.get(part, genre)
         choices: tuple[str, ...] = getattr(home, options[part])
         wish = style.plays(part)
-        if part == "lead" and melody:
-            wish = True if part not in style.unwanted and (not style.alone or "lead" in style.alone) else wish
+        if part == "lead" and melody and part not in style.unwanted and _carries(style):
+            wish = True
         if wish is False:
             continue
         chosen = style.instruments.get(part) or (chance.pick(choices, part, "instrument") if choices else "")
@@ -181,7 +183,9 @@ def _band(genre: Genre, style: Style, melody: bool, chance: Chance) -> dict[str,
                 continue
         if wish and not chosen:
             chosen = _DEFAULTS[part]
-        if part == "lead" and melody and part not in style.instruments and chosen not in _SUSTAINING:
+        if part == "lead" and melody and style.alone and part not in style.alone:
+            chosen = style.instruments.get("chords") or style.instruments.get("pad") or chosen
+        elif part == "lead" and melody and part not in style.instruments and chosen not in _SUSTAINING:
             sustained = [name for name in choices if name in _SUSTAINING] or ["saw lead", "flute", "square lead"]
             chosen = chance.pick(sustained, "lead", "sustained")
         if chosen:
@@ -189,6 +193,11 @@ def _band(genre: Genre, style: Style, melody: bool, chance: Chance) -> dict[str,
     if not out and style.plays("drums") is False:
         out["pad"] = _DEFAULTS["pad"]  # everything refused: silence is no loop
     return out
+
+
+def _carries(style: Style) -> bool:
+    """Whether what plays can carry a melody: "solo piano" can, "only drums" cannot."""
+    return not style.alone or bool(style.alone & {"chords", "pad", "lead"})
 
 
 def _notes(score: Score, melody: Sequence[Note], chance: Chance) -> dict[str, tuple[Played, ...]]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -80,7 +81,7 @@ def unrolled(ring: NDArray[np.float64], bar: Fraction) -> tuple[NDArray[np.float
 
     Returns the take and the index of the sample on which the loop begins.
     """
-    lead_in = int(np.ceil(float(bar)))
+    lead_in = math.ceil(bar)
     frames = ring.shape[1]
     samples = np.ascontiguousarray((np.rint(ring / RESOLUTION) * RESOLUTION).astype(np.float32).T)
     if lead_in > frames:  # one bar whose length is no whole number of samples

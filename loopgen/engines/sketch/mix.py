@@ -119,7 +119,7 @@ def _play_drums(score: Score, desk: _Desk, clock: _Clock, chance: Chance) -> lis
             effects.add(desk.straight[0], left * shot, frame)
             effects.add(desk.straight[1], right * shot, frame)
             if drum.room:
-                effects.add(desk.room, drum.room * shot, frame)
+                effects.add(desk.room, 1.6 * drum.room * shot, frame)
             if lane == "kick":
                 kicks.append(frame)
             if lane in ("snare", "rim", "clap") and score.genre.echo[2] >= 0.9:
@@ -170,9 +170,14 @@ def _master(mix: Wave, score: Score, rate: int) -> Wave:
     """Tone of the whole, saturation, loudness, ceiling."""
     mood = score.style.mood
     warm = int(0.1 * rate)
-    tilt = _gain(4.0 + 7.0 * mood.bright + 1.5 * score.genre.bright)
+    tilt = _gain(4.0 + 9.0 * mood.bright + 1.5 * score.genre.bright)
     sections = np.concatenate([effects.block_dc(22.0, rate), effects.shelf(tilt, 1400.0, rate)])
     mix = effects.filtered(mix, sections, warm)
+    # lows in the middle: the side loses what lies below 130 Hz
+    side = 0.5 * (mix[0] - mix[1])
+    lows = side - effects.filtered(side, np.tile(effects.block_dc(130.0, rate), (2, 1)), warm)
+    mix[0] -= lows
+    mix[1] += lows
     drive = max(0.0, score.genre.drive + 0.7 * mood.drive)
     peak = float(np.max(np.abs(mix))) or 1.0
     mix /= peak

@@ -20,7 +20,8 @@ _NO = {"no", "without", "minus", "sans", "except", "not", "zero"}
 _ONLY = {"just", "only", "solo", "alone", "nothing but"}
 _AND = {"and", "or", "nor", "&", "+", "plus"}
 _PASS = {"a", "an", "the", "any", "some", "of", "my", "with"}
-_TOKEN = re.compile(r"[,;.!?()/|]|[^\s,;.!?()/|]+")
+_MARKS = ",;:.!?()/|"
+_TOKEN = re.compile(r"[,;:.!?()/|]|[^\s,;:.!?()/|\"]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,12 @@ def parse(prompt: str) -> Style:
         if isinstance(term.meaning, Mood):
             mood = mood + term.meaning
     understood = tuple(t.text for t in terms if t.meaning is not None)
-    rest = tuple(t.text for t in terms if t.meaning is None and t.text not in _JOINING and t.text.isascii() is not None)
+    rest = tuple(t.text for t in terms if t.meaning is None and t.text not in _JOINING)
     rest = tuple(word for word in rest if word not in FILLERS and not re.fullmatch(r"[\W\d_]*(bpm)?", word))
     return replace(style, mood=mood.clipped(), understood=understood, rest=rest)
 
 
-_JOINING = _NO | _ONLY | _AND | _PASS | set(",;.!?()/|")
+_JOINING = _NO | _ONLY | _AND | _PASS | set(_MARKS)
 
 
 def _terms(prompt: str) -> list[_Term]:
@@ -195,7 +196,7 @@ def _wishes(terms: list[_Term]) -> list[tuple[Wish, str]]:
             attitude, joined = "yes", False
         elif term.text in _AND or term.text in _PASS:
             pass
-        elif term.text in ",;.!?()/|":
+        elif term.text in _MARKS:
             if attitude != "only" or joined:
                 attitude = "yes"
             joined = False

@@ -35,7 +35,7 @@ def test_steps_are_in_order_and_inside_the_loop(meter: Meter, bars: int, feel: i
     steps = [step for cell in layout for step in lay("x.o. x==. xxxx x=.x", cell, Swing(unit, ratio))]
     starts = [step.start for step in steps]
     assert starts == sorted(starts)
-    assert 0 <= starts[0]
+    assert starts[0] >= 0
     assert starts[-1] < quarters
     for step, duration in chain("x.o. x==. xxxx x=.x", layout, Swing(unit, ratio)):
         assert 0 < duration <= quarters + 1e-9

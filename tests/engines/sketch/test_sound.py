@@ -78,7 +78,9 @@ def test_notes_begin_and_end_without_a_click(name: str) -> None:
         assert np.max(np.abs(wave[:, -1])) < 0.02 * top
 
 
-@pytest.mark.parametrize("name", ["acid", "synth bass", "piano", "pluck", "stab", "supersaw", "strings", "pad", "brass"])
+@pytest.mark.parametrize(
+    "name", ["acid", "synth bass", "piano", "pluck", "stab", "supersaw", "strings", "pad", "brass"]
+)
 def test_bright_is_brighter(name: str) -> None:
     pitch = INSTRUMENTS[name].centre
     dark, bright = (centroid(mono(INSTRUMENTS[name].render(tone(pitch, bright=b))), 44_100) for b in (-1, 1))
@@ -128,7 +130,7 @@ def test_rooms_last_as_long_as_they_say() -> None:
         first, last = np.argmax(decay < -5), np.argmax(decay < -25)
         assert 3 * (last - first) / 44_100 == pytest.approx(seconds, rel=0.15)
         assert np.sum(response**2, axis=1) == pytest.approx([1, 1])
-        assert abs(np.corrcoef(response)[0, 1]) < 0.1  # wide
+        assert abs(float(np.sum(response[0] * response[1]))) < 0.1  # wide
 
 
 def test_echoes_come_in_time() -> None:

@@ -46,7 +46,9 @@ def plucked(tone: Tone, *, pick: float, bright: float, tau: float, damping: floa
     t = tone.time(release)
     h = harmonics(tone.frequency, tone.rate, 60)
     moments = tau * np.array([0, 0.015, 0.04, 0.08, 0.15, 0.25, 0.4, 0.65, 1.0, 1.6, 2.5, 4.0])
-    cycles = table(string(h, moments, pick, bright * 2 ** (1.5 * tone.bright) * (0.5 + 0.7 * tone.velocity), tau, damping))
+    cycles = table(
+        string(h, moments, pick, bright * 2 ** (1.5 * tone.bright) * (0.5 + 0.7 * tone.velocity), tau, damping)
+    )
     row = np.interp(t, moments, np.arange(len(moments)))
     # a plucked string starts a little sharp
     phase = tone.frequency * (t + 0.004 * 0.02 * (1 - np.exp(-t / 0.02)))
