@@ -2,9 +2,15 @@
 
 ::
 
-    prompt.py    words -> Style          genres.py, repertoire.py   the table of genres
-    rhythm.py    pulses, swing, fills    theory.py                  chords, voice leading, keys
-    compose.py   Style -> Score          bass.py ... see there
-    drums.py     one-shots               tones.py                   pitched instruments
-    effects.py   rooms, echoes, ducking  mix.py                     Score -> samples
+    LoopRequest
+      prompt.py       words -> Style                        lexicon.py     the words for instruments and moods
+      compose.py      Style -> Score                        genres.py      what a genre is
+        rhythm.py     pulses, patterns, swing, any meter    repertoire/    the genres, as tables
+        theory.py     chords, voice leading, keys           chance.py      a random stream for each purpose
+        beats.py      the drummer                           score.py       what is to be played
+        parts.py      bass, chords, pad, lead
+      mix.py          Score -> samples, on a ring
+        drums.py      one-shots and kits                    wavetable.py   oscillators whose spectrum moves
+        instruments/  basses, keys, leads                   effects.py     rooms, echoes, ducking, limiting
+    Take
 """

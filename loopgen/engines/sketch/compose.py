@@ -126,6 +126,8 @@ def _harmony(
         while span > 0.5 and len(_slots(layout, span)) < min(len(progression), 3):
             span /= 2
         slots = _slots(layout, span)
+        if key.mode == "harmonic minor":
+            progression = [numeral.replace("v", "V") if numeral[0] == "v" else numeral for numeral in progression]
         numerals = [progression[k % len(progression)] for k in range(len(slots))]
     size = min(genre.colour, 4) if melody else genre.colour
     out: list[Harmony] = []
@@ -219,5 +221,5 @@ def _notes(score: Score, melody: Sequence[Note], chance: Chance) -> dict[str, tu
             out[part] = parts.follow(melody)
         else:
             arp = home.arp or any(word.startswith("arp") for word in style.understood)
-            out[part] = parts.lead(home, layout, swing, harmony, score.key, centre, arp, style, chance)
+            out[part] = parts.lead(home, layout, swing, harmony, score.key, max(centre, 66), arp, style, chance)
     return {part: notes for part, notes in out.items() if notes}

@@ -6,8 +6,8 @@ Conventions
 - A **pulse** is what the foot taps: a quarter in 4/4, a dotted quarter in 6/8, 2+2+3 eighths in 7/8.
 - A **cell** is the bar that the music feels: usually the bar, two slow halves of it at 50 BPM in a style that lives at
   100, two bars at once at 240. Patterns are laid onto cells.
-- A **pattern** is a string with four characters a pulse, four or eight pulses: ``"x...x...x...x..."``; spaces and
-  bars are for the eye. ``.`` rests, ``=`` holds the note before, any other character is struck.
+- A **pattern** is a string with four characters a pulse, for one felt bar of four pulses or for several that
+  take turns: ``"x... x... x... x..."``; spaces are for the eye. ``.`` rests, ``=`` holds the note before, any other character is struck.
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ def _divisions(sixteenths: float) -> int:
 
 
 def lay(pattern: str, cell: Cell, swing: Swing = STRAIGHT) -> Iterator[Step]:
-    """Put a pattern onto a cell, pulse by pulse; of eight pulses, odd cells play the second four."""
-    marks = pattern.replace(" ", "").replace("|", "")
+    """Put a pattern onto a cell, pulse by pulse; of several bars, each cell plays its own."""
+    marks = pattern.replace(" ", "")
     if len(marks) % 16:
         raise ValueError(f"pattern {pattern!r} has {len(marks)} steps; expected a multiple of 16")
     page = 16 * (cell.index % (len(marks) // 16))

@@ -58,8 +58,10 @@ class Chord:
 def chord(numeral: str, key: Key, size: int = 3) -> Chord:
     """Build the chord of a Roman numeral: ``i``, ``bVII``, ``V7``, ``iv9``, ``Isus4``, ``I5``.
 
-    Degrees are those of the key's own scale, a ``b`` or ``#`` before shifts the root; upper case has a major third,
-    lower case a minor one. ``size`` is the number of notes (3 to 5) where the numeral does not say.
+    Degrees count from the natural minor scale in keys with a minor third and from the major scale in others, so that
+    a progression fits every mode; a ``b`` or ``#`` before shifts the root. Upper case has a major third, lower case a
+    minor one; fifth and seventh are those of the key's own scale. ``size`` is the number of notes (3 to 5) where the
+    numeral does not say.
 
     >>> am = Key.parse("Am")
     >>> [str(chord(n, am)) for n in ("i", "VI", "V7", "iv9", "vii")], str(chord("bVII", Key.parse("C"), 4))
@@ -69,21 +71,11 @@ def chord(numeral: str, key: Key, size: int = 3) -> Chord:
     if not match:
         raise ValueError(f"{numeral!r} is no Roman numeral like i, bVII or V7")
     sign, roman, suffix = match.groups()
-    scale = SCALES[key.mode]
-    degree = _ROMAN[roman.lower()]
-    shift = {"b": -1, "#": 1, "": 0}[sign]
-
-    def above(steps: int) -> int:
-        octave, step = divmod(degree + steps, 7)
-        return scale[step] + 12 * octave - scale[degree] - shift
-
+    root = (_degrees(key)[_ROMAN[roman.lower()]] + {"b": -1, "#": 1, "": 0}[sign]) % 12
+    inside = {interval for interval in range(12) if (root + interval) % 12 in SCALES[key.mode]}
     third = 4 if roman.isupper() else 3
-    fifth = 6 if above(4) == 6 and third == 3 else 7
-    seventh = above(6) if above(6) in (10, 11) else 10
-    if third == 4 and above(2) == 3:
-        seventh = 10  # a dominant made major, as V7 in minor
-    if fifth == 6:
-        seventh = 10
+    fifth = 6 if third == 3 and 7 not in inside and 6 in inside else 7
+    seventh = 11 if 11 in inside and 10 not in inside and fifth == 7 else 10
     size = {"7": 4, "9": 5, "6": 3, "5": 2, "sus2": 3, "sus4": 3}.get(suffix or "", size)
     intervals = [0, third, fifth]
     if suffix == "5":
@@ -96,7 +88,11 @@ def chord(numeral: str, key: Key, size: int = 3) -> Chord:
         intervals.append(seventh)
     if size >= 5 and fifth == 7:
         intervals.append(14)
-    return Chord((key.tonic + scale[degree] + shift) % 12, tuple(sorted(intervals)))
+    return Chord((key.tonic + root) % 12, tuple(sorted(intervals)))
+
+
+def _degrees(key: Key) -> tuple[int, ...]:
+    return SCALES["minor" if key.is_minor else "major"]
 
 
 def voice(chord: Chord, previous: Sequence[int] | None, centre: int = 62, rootless: bool = False) -> tuple[int, ...]:
@@ -195,6 +191,7 @@ def _diatonic(key: Key) -> list[str]:
     scale = SCALES[key.mode]
     out = []
     for degree, roman in enumerate(_ROMAN):
+        sign = {-1: "b", 0: "", 1: "#"}[scale[degree] - _degrees(key)[degree]]
         third = (scale[(degree + 2) % 7] - scale[degree]) % 12
-        out.append(roman.upper() if third == 4 else roman)
+        out.append(sign + (roman.upper() if third == 4 else roman))
     return out

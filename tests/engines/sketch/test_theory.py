@@ -85,3 +85,20 @@ def test_harmony_fits_an_arpeggiated_progression() -> None:
 
 def test_harmony_of_silence_is_still_a_chain() -> None:
     assert len(harmonise([np.zeros(12)] * 4, Key(0, "major"))) == 4
+
+
+@pytest.mark.parametrize("mode", [mode for mode in SCALES if mode not in ("harmonic minor", "melodic minor")])
+def test_diatonic_numerals_stay_in_their_mode(mode: str) -> None:
+    """What harmonises a melody never leaves its scale (in harmonic minor III is played major, not augmented)."""
+    key = Key(2, mode)
+    for step in range(12):
+        weights = np.zeros(12)
+        weights[step] = 1.0
+        for numeral in harmonise([weights], key):
+            assert set(chord(numeral, key).pitch_classes) <= set(key.scale)
+
+
+def test_progressions_for_minor_keys_fit_every_minor_mode() -> None:
+    roots = {mode: [chord(n, Key(0, mode)).root for n in ("i", "bII", "III", "VI", "VII")] for mode in SCALES}
+    for mode in ("minor", "dorian", "phrygian", "harmonic minor"):
+        assert roots[mode] == [0, 1, 3, 8, 10]

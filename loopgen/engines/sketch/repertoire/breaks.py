@@ -97,7 +97,6 @@ GENRES: tuple[Genre, ...] = (
             "snare": (".... X..- .-.. X..-", ".... X..o .... X...", ".... X... .-.- X.-."),
             "hat": (EIGHTHS, "x.x- x.x. x-x. x.x-"),
             "open": ("", ".... .... .... ..x."),
-            "ride": ("", "x.x. x.x. x.x. x.x."),
             "tambourine": ("", "..o. ..o. ..o. ..o."),
         },
         fill="chop",
