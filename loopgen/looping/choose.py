@@ -27,6 +27,8 @@ _PLACES = 4
 _GOOD_ENOUGH = 0.6
 _LATER_PLACE = 0.02  # of strain: the order of the places says something that the seam's metrics do not
 _PREDICTED = 0.1  # of strain: what the take really played is better than what it might have
+_LONGER = 0.04  # of strain for each doubling: where two rhythms are blended their hits may not quite coincide
+_OTHER_ATTACK = 0.05  # of strain: a ring-out lets the downbeat of another bar be heard
 _PREDICTION_MS = 125.0
 
 
@@ -35,8 +37,7 @@ class Seamed:
     """A loop of exactly the length asked for, and how it was made of a take.
 
     ``span`` is in the gridded take's samples and is played ``pieces`` times, the last perhaps in part; ``scores`` are
-    those of one piece's seam; ``cost`` ranks seams (1 and below: all is within its bound). ``reason`` says in plain
-    words what the take was too short for, "" if nothing.
+    those of one piece's seam; ``cost`` ranks seams (1 and below: all is within its bound).
     """
 
     audio: Audio
@@ -45,7 +46,6 @@ class Seamed:
     scores: SeamScores
     cost: float
     pieces: int
-    reason: str
 
 
 def best_seam(gridded: Gridded, spans: Sequence[Span], bars: int, meter: Meter) -> Seamed:
@@ -69,23 +69,11 @@ def best_seam(gridded: Gridded, spans: Sequence[Span], bars: int, meter: Meter) 
             scores = judge.judge(tail, head)
             cost = max(scores.cost, SPLICE.strain(judge.splice(tail, head))) + _LATER_PLACE * place + malus
             if best is None or cost < best.cost:
-                best = Seamed(gridded.audio, span, fade, scores, cost, -(-frames // span.frames), "")
+                best = Seamed(gridded.audio, span, fade, scores, cost, -(-frames // span.frames))
         if best is not None and best.cost < _GOOD_ENOUGH:
             break
     assert best is not None
-    audio = _repeated(gridded, best.span, best.fade, frames)
-    return replace(best, audio=audio, reason=_shortfall(gridded, best.span, frames, meter))
-
-
-def _shortfall(gridded: Gridded, span: Span, frames: int, meter: Meter) -> str:
-    """Why the take is not used as it is, in plain words."""
-    beats = round(span.frames / gridded.beat_frames)
-    if span.frames < frames:
-        count, unit = (beats // meter.beats, "bar") if beats % meter.beats == 0 else (beats, "beat")
-        return f"the take has only {count} whole {unit}{'s' * (count > 1)} that can be used: repeated to fill the loop"
-    if span.stop - gridded.valid[1] > gridded.beat_frames / 4:
-        return "the take is shorter than a beat of the loop: the rest is silence"
-    return ""
+    return replace(best, audio=_repeated(gridded, best.span, best.fade, frames))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,12 +111,13 @@ def _fades(music: _Music, span: Span) -> Iterator[tuple[Fade, float]]:
         lead_in = Fade(length, "lead-in", max(0, -after)), before
         ring_out = Fade(length, "ring-out", max(0, -before)), after
         for fade, there in (lead_in, ring_out):
+            malus = _LONGER * np.log2(ms / FADE_MS[0]) + (_OTHER_ATTACK if fade.side == "ring-out" else 0.0)
             if fade.reach > span.frames // 4:
                 continue
             if fade.reach <= there:
-                yield fade, 0.0
+                yield fade, malus
             elif fade.reach <= max(there, 0) + music.reach:
-                yield fade, _PREDICTED
+                yield fade, malus + _PREDICTED
 
 
 def _repeated(gridded: Gridded, span: Span, fade: Fade, frames: int) -> Audio:

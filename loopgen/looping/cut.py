@@ -33,7 +33,14 @@ _FLOOR = 3e-3  # of the take's level, -50 dB: differences below it do not count
 _CONTEXT = 1.0  # beats after which a difference from the seam weighs 1/e
 
 
-def cut(gridded: Gridded, bars: int, meter: Meter, *, start_bar: int | None = None) -> list[Span]:
+def cut(
+    gridded: Gridded,
+    bars: int,
+    meter: Meter,
+    *,
+    start_bar: int | None = None,
+    clipped: NDArray[np.bool_] | None = None,
+) -> list[Span]:
     """Spans of whole bars that start on a downbeat, the best first; there is always at least one.
 
     Stretches that fade, fall silent or drop out are not used (a pause within the music is, where the loop needs it),
@@ -49,6 +56,8 @@ def cut(gridded: Gridded, bars: int, meter: Meter, *, start_bar: int | None = No
         bars: whole bars wanted, 1 to 256.
         meter: the meter; ``gridded.downbeat`` is counted in its beats.
         start_bar: take the span that starts here, counted from the first whole bar (0).
+        clipped: whether each bar of the grid clipped before it was stretched, counted from ``gridded.downbeat``
+            (``loopgen.metrics.clipped``); stretching hides it.
 
     Raises ``InvalidRequest`` for a ``start_bar`` from which no bar can be taken.
     """
@@ -68,7 +77,9 @@ def cut(gridded: Gridded, bars: int, meter: Meter, *, start_bar: int | None = No
     good = _allowed(whole, bars)
     length = _piece(_longest_run(good), bars)
     places = [b for b in range(len(starts) - length + 1) if good[b : b + length].all()]
-    costs = _costs(rule, [starts[b] for b in places], length) + _clipping(whole, places, length)
+    flat = _clipped_bars(rule, starts, whole, clipped)
+    clipping = np.array([0.5 * flat[b : b + length].mean() for b in places])
+    costs = _costs(rule, [starts[b] for b in places], length) + clipping
     order = np.argsort(costs, kind="stable")[:MOST_CANDIDATES]
     return [rule.span(starts[places[int(k)]], length * meter.beats) for k in order]
 
@@ -155,9 +166,15 @@ def _less_than_a_bar(rule: _Ruler, total: int) -> Span:
     return Span(start, start + round_half_up(total * rule.gridded.beat_frames), 0)
 
 
-def _clipping(bars: Usable, places: list[int], length: int) -> Float:
-    """Half a point for a span that clips throughout."""
-    return np.array([0.5 * bars.clipped[b : b + length].mean() for b in places])
+def _clipped_bars(
+    rule: _Ruler, starts: list[int], whole: Usable, clipped: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    """Which of the bars at ``starts`` clip, now or before the take was stretched."""
+    if clipped is None or not len(clipped):
+        return whole.clipped
+    number = (np.array(starts) - rule.gridded.downbeat) // rule.meter.beats
+    known = (number >= 0) & (number < len(clipped))
+    return np.asarray(whole.clipped | (known & clipped[np.clip(number, 0, len(clipped) - 1)]))
 
 
 # How alike the music around two beats is ------------------------------------------------------------------------

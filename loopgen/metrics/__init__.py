@@ -9,7 +9,7 @@ from loopgen.metrics.evaluate import LevelScores, Scores, evaluate
 from loopgen.metrics.grid import GridScores, grid, length_error
 from loopgen.metrics.loudness import loudness, sample_peak, true_peak
 from loopgen.metrics.seam import BOUNDS, Bound, SeamJudge, SeamScores, seam
-from loopgen.metrics.usable import Usable, usable
+from loopgen.metrics.usable import Usable, clipped, usable
 
 __all__ = [
     "BOUNDS",
@@ -20,6 +20,7 @@ __all__ = [
     "SeamJudge",
     "SeamScores",
     "Usable",
+    "clipped",
     "evaluate",
     "grid",
     "length_error",

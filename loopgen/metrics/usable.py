@@ -65,7 +65,7 @@ def usable(audio: Audio, lines: NDArray[np.int64]) -> Usable:
     level = _decibels(np.mean(10 ** (cells / 10), axis=1))
     usual = float(np.median(level[level > level.max() - _SILENT]))
     silent = (level < usual - _SILENT) | (level < 20 * np.log10(_DIGITAL_SILENCE))
-    return Usable(level, silent, _fading(level, usual), _torn(cells, usual, silent), _clipped(audio, lines))
+    return Usable(level, silent, _fading(level, usual), _torn(cells, usual, silent), clipped(audio, lines))
 
 
 def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -104,17 +104,22 @@ def _torn(cells: NDArray[np.float64], usual: float, silent: Flags) -> Flags:
     return np.asarray(((cells < typical - _HOLE) & (typical > usual - 20) & (cells < usual - _SILENT)).any(axis=1))
 
 
-def _clipped(audio: Audio, lines: NDArray[np.int64]) -> Flags:
-    """Bars whose waves are cut off flat: runs of equal samples at the largest magnitude, often."""
+def clipped(audio: Audio, lines: NDArray[np.int64]) -> Flags:
+    """Bars whose waves are cut off flat: five runs a second or more of equal samples at the largest magnitude.
+
+    To be asked of a recording as it came: stretching and resampling make flat tops round, not clean. ``lines`` as for
+    ``usable``, but bars may be empty.
+    """
     starts = np.zeros(audio.frames, dtype=np.int64)
     for x in audio.samples.T:
-        ceiling = np.abs(x).max()
+        ceiling = np.abs(x).max(initial=0.0)
         if ceiling < 0.01:
             continue
-        flat = (np.abs(x) > 0.999 * ceiling).astype(np.int8)
+        flat = np.abs(x) > 0.999 * ceiling
         flat[1:] &= np.abs(np.diff(x)) < 1e-4 * ceiling
-        runs = np.convolve(flat, np.ones(_FLAT - 1, dtype=np.int8))[: len(flat)] == _FLAT - 1
-        starts += np.diff(runs.astype(np.int8), prepend=0) == 1
+        runs = np.convolve(flat, np.ones(_FLAT - 1, dtype=np.int64))[: len(flat)] == _FLAT - 1
+        starts += np.diff(runs.astype(np.int64), prepend=0) == 1
     total = np.concatenate([[0], np.cumsum(starts)])
+    lines = np.clip(lines, 0, audio.frames)
     seconds = np.diff(lines) / audio.rate
     return np.asarray((total[lines[1:]] - total[lines[:-1]]) / audio.channels > _FLATS_PER_SECOND * seconds)
