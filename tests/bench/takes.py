@@ -21,9 +21,12 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
+from loopgen.engines.sketch.engine import SketchEngine
+from loopgen.engines.sketch.repertoire import GENRES
 from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid
-from loopgen.music.tempo import Meter
+from loopgen.music.request import LoopRequest
+from loopgen.music.tempo import Meter, bar_seconds
 from tests.bench.grooves import groove
 from tests.bench.options import Options
 
@@ -76,18 +79,21 @@ class Label:
 
 
 def known_takes(
-    options: Options, *, seconds: float = 24.0, offsets: int = 2, synthetic: int = 60, seed: int = 0
+    options: Options, *, seconds: float = 24.0, offsets: int = 2, synthetic: int = 60, engine: int = 0, seed: int = 0
 ) -> Iterator[KnownTake]:
-    """Takes of about ``seconds`` from every loop in ``options.audio`` and ``synthetic`` grooves.
+    """Takes of about ``seconds`` from every loop in ``options.audio``, ``synthetic`` grooves and ``engine`` takes.
 
     Each real loop gives ``offsets`` steady takes and as many wobbling ones, each started at its own random place;
-    every third groove wobbles. Deterministic in ``seed``; ``options.quick`` takes a third.
+    every third of the others wobbles. Deterministic in ``seed``; ``options.quick`` takes a third.
     """
-    offsets, synthetic = (1, max(1, synthetic // 3)) if options.quick else (offsets, synthetic)
+    if options.quick:
+        offsets, synthetic, engine = 1, -(-synthetic // 3), -(-engine // 3)
     if options.audio is not None:
         yield from real_takes(options.audio, seconds=seconds, offsets=offsets, seed=seed)
     for k in range(synthetic):
         yield synthetic_take(k, seconds=seconds, wobble=WOBBLE if k % 3 == 2 else 0.0, seed=seed)
+    for k in range(engine):
+        yield engine_take(k, seconds=seconds, wobble=WOBBLE if k % 3 == 2 else 0.0, seed=seed)
 
 
 def real_takes(folder: Path, *, seconds: float = 24.0, offsets: int = 2, seed: int = 0) -> Iterator[KnownTake]:
@@ -133,6 +139,33 @@ def synthetic_take(number: int, *, seconds: float = 24.0, wobble: float = 0.0, s
     grid = BeatGrid(made.beats, meter, made.downbeat, 1.0, 1.0, "engine")
     name = f"groove-{number:03d}-{made.style}#{'~' if wobble else ''}"
     return KnownTake(name, made.audio, grid, meter, made.kind, "synthetic", meter.beats, wobble)
+
+
+def engine_take(number: int, *, seconds: float = 24.0, wobble: float = 0.0, seed: int = 0) -> KnownTake:
+    """A take of the embedded engine, started off the bar line: its genres in turn, each fifth one without drums."""
+    rng = np.random.default_rng([seed, 104729, number])
+    genre = GENRES[number % len(GENRES)]
+    low, high = genre.tempo
+    bpm = Fraction(f"{rng.uniform(low, high):.2f}")
+    prompt = genre.name + (", no drums" if number % 5 == 4 else "")
+    bars = math.ceil((seconds + 3) / float(bar_seconds(bpm, _FOUR))) + 1
+    made = SketchEngine().generate(LoopRequest(prompt, bpm, bars), int(rng.integers(2**31)))
+    known = made.grid
+    assert known is not None
+    start = rng.uniform(0, 2)
+    warp, unwarp = time_map(wobble, rng)
+    rate = made.audio.rate
+    place = warp(np.arange(round(seconds * rate)) / rate) + start
+    samples = _read_periodic(made.audio.samples, place * rate)
+    beats = unwarp(known.beats - start)
+    first = int(np.sum(beats <= 0)) - 1
+    grid = BeatGrid(
+        beats[first : int(np.sum(beats < seconds)) + 1], _FOUR, (known.downbeat - first) % 4, 1, 1, "engine"
+    )
+    name = f"sketch-{number:03d}-{genre.name}#{'~' if wobble else ''}"
+    return KnownTake(
+        name, Audio(samples, rate), grid, _FOUR, "stem" if "no drums" in prompt else "groove", "engine", 4, wobble
+    )
 
 
 Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
