@@ -29,6 +29,8 @@ _PART_LEVEL = {"bass": -20.0, "chords": -19.5, "pad": -24.0, "lead": -19.5}
 _PART_ROOM = {"bass": 0.0, "chords": 0.8, "pad": 0.8, "lead": 0.8}
 _PART_ECHO = {"bass": 0.0, "chords": 0.8, "pad": 0.0, "lead": 0.9}
 _PART_PAN = {"bass": 0.0, "chords": 0.12, "pad": 0.0, "lead": -0.1}
+_WIDTH = 1.25
+"""Gain of the side signal above the lows."""
 _LONGEST = 12.0
 """Seconds after which a held note has faded."""
 _ROUND_ROBIN = {"kick": 1, "hat": 4, "shaker": 4, "snare": 3}
@@ -144,21 +146,23 @@ def _play_part(score: Score, part: str, notes: tuple[Played, ...], desk: _Desk, 
         if wave is None:
             stream = chance.stream("tone", name, *map(str, identity))
             tone = Tone(note.pitch, seconds, layer / 8, clock.rate, pulse, bright, stream)
-            wave = cache[identity] = np.atleast_2d(instrument.render(tone))
+            wave = np.atleast_2d(instrument.render(tone))
+            wave = cache[identity] = wave.mean(axis=0, keepdims=True) if part == "bass" else wave  # lows in the middle
         if bus is None:
-            bus = np.zeros((len(wave), clock.frames))
-        effects.add(bus, (0.35 + 0.65 * note.velocity) * wave, clock.frame(note.start, note.nudge))
+            bus = np.zeros((1 if part == "bass" else 2, clock.frames))
+        gain = np.array([[0.35 + 0.65 * note.velocity]])
+        if part != "bass":  # low notes to the left, high ones to the right, as on a keyboard
+            gain = gain * np.array([_pan(max(-0.7, min(0.7, (note.pitch - instrument.centre) / 12)))]).T
+        effects.add(bus, gain * wave, clock.frame(note.start, note.nudge))
     if bus is None:
         return
-    if part == "bass":
-        bus = bus.mean(axis=0, keepdims=True)  # lows stay in the middle
     level = _PART_LEVEL[part] + score.genre.levels.get(part, 0.0) + (1.5 if part in score.style.wanted else 0.0)
     bus *= _gain(level) / max(_active_rms(bus), 1e-9)
     drive = score.genre.drive + mood.drive
     if part == "bass" and drive > 0.3:
         effects.saturate(bus, 1 + 2.0 * drive)
-    for channel, gain in enumerate(_pan(_PART_PAN[part])):
-        desk.ducked[channel] += gain * bus[channel % len(bus)]
+    for channel, weight in enumerate(_pan(_PART_PAN[part])):
+        desk.ducked[channel] += weight * bus[channel % len(bus)]
     room, echo = _PART_ROOM[part], _PART_ECHO[part]
     if room or echo:
         send = bus.mean(axis=0)
@@ -173,11 +177,12 @@ def _master(mix: Wave, score: Score, rate: int) -> Wave:
     tilt = _gain(4.0 + 9.0 * mood.bright + 1.5 * score.genre.bright)
     sections = np.concatenate([effects.block_dc(22.0, rate), effects.shelf(tilt, 1400.0, rate)])
     mix = effects.filtered(mix, sections, warm)
-    # lows in the middle: the side loses what lies below 130 Hz
+    # lows in the middle, the rest a little wider: the side loses what lies below 130 Hz
     side = 0.5 * (mix[0] - mix[1])
-    lows = side - effects.filtered(side, np.tile(effects.block_dc(130.0, rate), (2, 1)), warm)
-    mix[0] -= lows
-    mix[1] += lows
+    wide = _WIDTH * effects.filtered(side, np.tile(effects.block_dc(130.0, rate), (2, 1)), warm)
+    wide -= side
+    mix[0] += wide
+    mix[1] -= wide
     drive = max(0.0, score.genre.drive + 0.7 * mood.drive)
     peak = float(np.max(np.abs(mix))) or 1.0
     mix /= peak

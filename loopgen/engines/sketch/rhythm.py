@@ -7,7 +7,8 @@ Conventions
 - A **cell** is the bar that the music feels: usually the bar, two slow halves of it at 50 BPM in a style that lives at
   100, two bars at once at 240. Patterns are laid onto cells.
 - A **pattern** is a string with four characters a pulse, for one felt bar of four pulses or for several that
-  take turns: ``"x... x... x... x..."``; spaces are for the eye. ``.`` rests, ``=`` holds the note before, any other character is struck.
+  take turns: ``"x... x... x... x..."``; spaces are for the eye. ``.`` rests, ``=`` holds the note
+  before, any other character is struck.
 """
 
 from __future__ import annotations

@@ -110,15 +110,15 @@ def test_filters_hear_no_edge() -> None:
     x = rng().standard_normal((2, 3000))
     sos = butter(2, 0.2, "lowpass", output="sos")
     long = sosfilt(sos, np.tile(x, 5), axis=-1)[:, -3000:]
-    assert effects.filtered(x, sos, 400) == pytest.approx(long, abs=1e-9)
+    assert np.allclose(effects.filtered(x, sos, 400), long, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize(("n", "m"), [(1000, 64), (1000, 5000), (200_000, 70_001), (63, 64)])
+@pytest.mark.parametrize(("n", "m"), [(1000, 64), (1000, 5000), (60_000, 20_001), (63, 64)])
 def test_convolution_is_circular(n: int, m: int) -> None:
     x, response = rng(1).standard_normal(n), rng(2).standard_normal((2, m))
     wrapped = effects.folded(response, n)
     expected = np.fft.irfft(np.fft.rfft(x) * np.fft.rfft(wrapped), n)
-    assert effects.convolved(x, response) == pytest.approx(expected, abs=1e-8)
+    assert np.allclose(effects.convolved(x, response), expected, rtol=0, atol=1e-8)
 
 
 def test_rooms_last_as_long_as_they_say() -> None:
@@ -154,7 +154,7 @@ def test_the_limiter_holds_its_ceiling_and_leaves_the_rest() -> None:
     x[:, 15_000] = 3.0
     y = effects.limited(x, 0.7)
     assert np.max(np.abs(y)) <= 0.7
-    assert y[:, :8000] == pytest.approx(x[:, :8000])
+    assert np.array_equal(y[:, :8000], x[:, :8000])
     quiet = 0.1 * x / 3
     assert effects.limited(quiet, 0.7) is quiet
 

@@ -71,6 +71,7 @@ def sustained(tone: Tone, amplitudes: Wave, cents: float, attack: float, release
     """A section holding a note: harmonics smeared over ``cents``, see ``wavetable.ensemble``."""
     t = tone.time(release)
     wave = ensemble(tone.frequency, amplitudes, cents, tone.rate, tone.rng)
+    wave = wave + 0.45 * wave[::-1]  # a section in one room, not one in each ear
     start = int(tone.rng.random() * wave.shape[1])
     turns = -(-(start + len(t)) // wave.shape[1])
     return np.tile(wave, turns)[:, start : start + len(t)] * tone.envelope(

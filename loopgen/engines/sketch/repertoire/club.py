@@ -291,7 +291,7 @@ GENRES: tuple[Genre, ...] = (
         pads=("pad", "strings", "choir"),
         leads=("bell", "kalimba", "flute", "piano"),
         lead_lines=("x=.. ..x= .... ....", ".... x=== ..x= ....", "x=== .... .... x=.."),
-        lead_chance=0.8, human=8, room=(6.5, 1.2), echo=(1.5, 0.6, 0.6), drive=0.05, bright=-0.2,
+        lead_chance=0.8, human=8, room=(6.5, 1.0), echo=(1.5, 0.6, 0.6), drive=0.05, bright=-0.2,
         levels={"pad": 3, "drums": -8, "bass": -2},
     ),
 )  # fmt: skip
