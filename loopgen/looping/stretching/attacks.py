@@ -17,7 +17,8 @@ BAND_EDGES = (0.0, 200.0, 800.0, 3200.0, np.inf)
 """Hz: bass drum and bass, body, presence, cymbals. An attack need only show in one of them."""
 
 FLOOR = 1e-5
-"""Power below this share of the band's loudest moment (-50 dB) counts as silence."""
+"""Power below this share of its band's loudest moment (-50 dB) counts as silence, and so does a band below this
+share of the loudest band."""
 
 RISE = 1.5
 """Sum over the bands of the rise of log power: 6.5 dB in one band."""
@@ -40,7 +41,8 @@ def attacks(samples: Samples, rate: int) -> NDArray[np.int64]:
     edges = np.searchsorted(np.fft.rfftfreq(window, 1 / rate), BAND_EDGES)
     used = [(a, b) for a, b in pairwise(edges) if a < b]
     bands = np.stack([power[:, a:b].sum(axis=1) for a, b in used], axis=1)
-    log_power = np.log(bands / np.maximum(bands.max(axis=0), 1e-30) + FLOOR)
+    loudest = bands.max(axis=0)
+    log_power = np.log(bands / np.maximum(loudest, FLOOR * loudest.max() + 1e-30) + FLOOR)
     rise = np.maximum(log_power[3:] - log_power[:-3], 0).sum(axis=1)
     peaks, _ = find_peaks(
         rise, height=max(RISE, 0.15 * float(rise.max(initial=0))), distance=round(APART_SECONDS / HOP_SECONDS)
