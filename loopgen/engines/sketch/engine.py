@@ -105,7 +105,7 @@ def facts(score: Score, engine: SketchEngine) -> dict[str, Any]:
         "key": str(score.key),
         "chords": [{"beat": round(h.start, 6), "chord": str(h.chord)} for h in score.harmony],
         "swing": round(score.swing.ratio, 3),
-        "feel": round(score.pulse, 6),
+        "pulse_quarters": round(score.pulse, 6),
         "instruments": dict(sorted(playing.items())),
         "words_used": list(score.style.understood),
         "words_unused": list(score.style.rest),

@@ -25,7 +25,7 @@ TARGET_LUFS = -15.0
 CEILING = 10 ** (-1.2 / 20)
 
 # RMS while playing, in dB against a kick that peaks at 0
-_PART_LEVEL = {"bass": -20.0, "chords": -19.5, "pad": -24.0, "lead": -19.5}
+_PART_LEVEL = {"bass": -20.0, "chords": -19.5, "pad": -23.0, "lead": -19.5}
 _PART_ROOM = {"bass": 0.0, "chords": 0.8, "pad": 0.8, "lead": 0.8}
 _PART_ECHO = {"bass": 0.0, "chords": 0.8, "pad": 0.0, "lead": 0.9}
 _PART_PAN = {"bass": 0.0, "chords": 0.12, "pad": 0.0, "lead": -0.1}

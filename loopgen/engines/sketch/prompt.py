@@ -20,6 +20,10 @@ _NO = {"no", "without", "minus", "sans", "except", "not", "zero"}
 _ONLY = {"just", "only", "solo", "alone", "nothing but"}
 _AND = {"and", "or", "nor", "&", "+", "plus"}
 _PASS = {"a", "an", "the", "any", "some", "of", "my", "with"}
+_ELSEWHERE = re.compile(
+    r"[\W\d_]*(bpm)?|[a-g][#b♯♭]?(m|maj|min)?|aeolian|ionian|dorian|phrygian|lydian|mixolydian|locrian"
+)
+"""Tempo and key, which are read before the request reaches an engine."""
 _MARKS = ",;:.!?()/|"
 _TOKEN = re.compile(r"[,;:.!?()/|]|[^\s,;:.!?()/|\"]+")
 
@@ -89,7 +93,7 @@ def parse(prompt: str) -> Style:
             mood = mood + term.meaning
     understood = tuple(t.text for t in terms if t.meaning is not None)
     rest = tuple(t.text for t in terms if t.meaning is None and t.text not in _JOINING)
-    rest = tuple(word for word in rest if word not in FILLERS and not re.fullmatch(r"[\W\d_]*(bpm)?", word))
+    rest = tuple(word for word in rest if word not in FILLERS and not _ELSEWHERE.fullmatch(word))
     return replace(style, mood=mood.clipped(), understood=understood, rest=rest)
 
 

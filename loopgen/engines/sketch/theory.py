@@ -105,7 +105,7 @@ def voice(chord: Chord, previous: Sequence[int] | None, centre: int = 62, rootle
         classes = classes[1:]
     candidates = []
     for turn in range(len(classes)):
-        ring = classes[turn:] + classes[:turn]
+        ring = classes[turn:] + classes[:turn]  # stacked as the chord is built, from each of its notes
         for octave in range(2, 7):
             notes = [ring[0] + 12 * octave]
             for pitch_class in ring[1:]:
@@ -114,12 +114,13 @@ def voice(chord: Chord, previous: Sequence[int] | None, centre: int = 62, rootle
 
     def cost(notes: tuple[int, ...]) -> float:
         far = abs(sum(notes) / len(notes) - centre)
+        wide = 0.4 * max(0, notes[-1] - notes[0] - 14)
         crowded = sum(1.5 for low, high in pairwise(notes) if high - low == 1)
         muddy = 3.0 if notes[1] - notes[0] < 5 and notes[0] < 48 else 0.0
         if not previous:
-            return far + crowded + muddy
+            return far + wide + crowded + muddy
         motion = sum(min(abs(n - p) for p in previous) for n in notes) / len(notes)
-        return 2 * motion + 0.35 * far + crowded + muddy + (20.0 if far > 9 else 0.0)
+        return 2 * motion + 0.35 * far + wide + crowded + muddy + (20.0 if far > 9 else 0.0)
 
     return min(candidates, key=lambda notes: (cost(notes), notes))
 

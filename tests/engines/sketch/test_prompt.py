@@ -113,6 +113,7 @@ def test_words_without_meaning_here_are_kept_apart() -> None:
     style = parse("a house loop by the zebra crossing, 124 bpm")
     assert style.rest == ("zebra", "crossing")
     assert style.understood == ("house",)
+    assert parse("house, F# minor, 127.9 bpm, Bbm, D dorian").rest == ()
 
 
 @given(st.text(max_size=200))
