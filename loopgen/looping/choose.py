@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopgen.looping.extend import carry_on
-from loopgen.looping.seam import Fade, ends, seam
+from loopgen.looping.seam import Fade, ends, read, seam
 from loopgen.looping.stretch import Gridded
 from loopgen.metrics.seam import Bound, SeamJudge, SeamScores
 from loopgen.music.audio import Audio
@@ -26,7 +26,7 @@ SPLICE = Bound(natural=0.5, accept=1.0, reject=1.3)
 _PLACES = 4
 _GOOD_ENOUGH = 0.6
 _LATER_PLACE = 0.02  # of strain: the order of the places says something that the seam's metrics do not
-_PREDICTED = 0.1  # of strain: what the take really played is better than what it might have
+_PREDICTED = 0.7  # of strain: what the take might have played is for want of anything that passes
 _LONGER = 0.04  # of strain for each doubling: where two rhythms are blended their hits may not quite coincide
 _OTHER_ATTACK = 0.05  # of strain: a ring-out lets the downbeat of another bar be heard
 _PREDICTION_MS = 125.0
@@ -58,7 +58,8 @@ def best_seam(gridded: Gridded, spans: Sequence[Span], bars: int, meter: Meter) 
     """
     if not spans:
         raise ValueError("there is no span to make a loop of")
-    frames = round_half_up(check_bars(bars) * meter.beats * gridded.beat_frames)
+    total = check_bars(bars) * meter.beats
+    frames = round_half_up(total * gridded.beat_frames)
     best: Seamed | None = None
     for place, span in enumerate(spans[:_PLACES]):
         music = _Music.around(gridded, span)
@@ -69,7 +70,7 @@ def best_seam(gridded: Gridded, spans: Sequence[Span], bars: int, meter: Meter) 
             scores = judge.judge(tail, head)
             cost = max(scores.cost, SPLICE.strain(judge.splice(tail, head))) + _LATER_PLACE * place + malus
             if best is None or cost < best.cost:
-                best = Seamed(gridded.audio, span, fade, scores, cost, -(-frames // span.frames))
+                best = Seamed(gridded.audio, span, fade, scores, cost, -(-total // _beats(gridded, span)))
         if best is not None and best.cost < _GOOD_ENOUGH:
             break
     assert best is not None
@@ -106,6 +107,7 @@ def _fades(music: _Music, span: Span) -> Iterator[tuple[Fade, float]]:
     """Fades that fit the span, with what each costs beforehand."""
     yield Fade(0), 0.0
     before, after = span.start - music.first, music.last - span.stop
+    struck = _rises(music.audio, span)  # prediction against time would make an attack swell up to itself
     for ms in FADE_MS:
         length = round(ms * music.audio.rate / 1000)
         lead_in = Fade(length, "lead-in", max(0, -after)), before
@@ -116,12 +118,19 @@ def _fades(music: _Music, span: Span) -> Iterator[tuple[Fade, float]]:
                 continue
             if fade.reach <= there:
                 yield fade, malus
-            elif fade.reach <= max(there, 0) + music.reach:
+            elif fade.reach <= max(there, 0) + music.reach and not (fade.side == "lead-in" and struck):
                 yield fade, malus + _PREDICTED
 
 
+def _rises(audio: Audio, span: Span) -> bool:
+    """Whether the loop starts with an attack: twice as loud as it ends, over 20 ms each."""
+    short = min(round(0.02 * audio.rate), span.frames)
+    first, last = read(audio, span.start, span.start + short), read(audio, span.stop - short, span.stop)
+    return float(np.mean(first**2)) > 4 * float(np.mean(last**2))
+
+
 def _repeated(gridded: Gridded, span: Span, fade: Fade, frames: int) -> Audio:
-    beats = max(1, round(span.frames / gridded.beat_frames))
+    beats = _beats(gridded, span)
     exact = beats * gridded.beat_frames if span.frames < frames else Fraction(frames)
     music = _Music.around(gridded, span)
     own = music.here(span)
@@ -134,9 +143,13 @@ def _repeated(gridded: Gridded, span: Span, fade: Fade, frames: int) -> Audio:
     return gridded.audio.with_samples(np.concatenate(out))
 
 
+def _beats(gridded: Gridded, span: Span) -> int:
+    return max(1, round(span.frames / gridded.beat_frames))
+
+
 def _count(gridded: Gridded, span: Span, meter: Meter) -> tuple[int, Meter]:
     """Bars and meter of a span; one of less than a bar is a bar of its own."""
-    beats = max(1, round(span.frames / gridded.beat_frames))
+    beats = _beats(gridded, span)
     if beats % meter.beats == 0:
         return beats // meter.beats, meter
     return 1, Meter(min(beats, 64), 4)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
-from loopgen.metrics.loudness import loudness, oversampled_peaks
+from loopgen.metrics.loudness import check_not_empty, highest_peak, loudness, oversampled_peaks
 from loopgen.music.audio import Audio
 
 LUFS = -14.0
@@ -37,10 +37,11 @@ def level(
 
     Raises ``ValueError`` for audio that is empty or not finite.
     """
+    check_not_empty(audio)
     centred = audio.samples - audio.samples.mean(axis=0, dtype=np.float64).astype(np.float32)
     now = loudness(audio.with_samples(centred))
     peaks = oversampled_peaks(centred)
-    top = float(peaks.max())
+    top = highest_peak(centred, peaks)
     if top < 1e-7:  # nothing but rounding
         return audio.with_samples(np.zeros_like(audio.samples))
     ceiling = 10 ** (ceiling_dbtp / 20)
@@ -53,7 +54,7 @@ def level(
     lost = lufs - loudness(audio.with_samples(limited))  # limiting takes some loudness away: give it back
     if lost > 0.05 and gain < most:
         limited = _limited(centred, peaks, min(most, gain + lost), ceiling, audio.rate)
-    left = float(oversampled_peaks(limited).max())
+    left = highest_peak(limited)
     return audio.with_samples(limited * np.float32(min(1.0, ceiling / left)))
 
 

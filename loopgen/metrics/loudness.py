@@ -108,9 +108,9 @@ def sample_peak(audio: Audio) -> float:
 
 
 def true_peak(audio: Audio) -> float:
-    """Largest value between the samples too, in dBTP: four times oversampled, the loop read circularly."""
+    """Largest value between the samples too, in dBTP, the loop read circularly."""
     check_not_empty(audio)
-    return _decibels(float(oversampled_peaks(audio.samples).max()))
+    return _decibels(highest_peak(audio.samples))
 
 
 def oversampled_peaks(samples: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -128,15 +128,37 @@ def oversampled_peaks(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     return peaks
 
 
+def highest_peak(samples: NDArray[np.float32], peaks: NDArray[np.float64] | None = None) -> float:
+    """Largest magnitude between the samples too: four times oversampled, and 32 times around the highest places.
+
+    Four times alone, as BS.1770 asks at least, misses up to 0.2 dB of bright sounds. ``peaks`` are those of
+    ``oversampled_peaks`` where they are known already.
+    """
+    peaks = oversampled_peaks(samples) if peaks is None else peaks
+    top = np.argpartition(peaks, -min(64, len(peaks)))[-64:]
+    around = top[:, None] + np.arange(-_TAPS // 2, _TAPS // 2 + 1)
+    pieces = np.take(samples, around, axis=0, mode="wrap").astype(np.float64)
+    fine = np.concatenate([pieces[:, k : k + _TAPS].transpose(0, 2, 1) @ _fine_interpolator() for k in (0, 1)])
+    return float(max(peaks.max(), np.abs(fine).max()))
+
+
+def _interpolator(share: float) -> NDArray[np.float64]:
+    """Kaiser-windowed sinc for the point that lies ``share`` of the way from the middle sample to the next."""
+    x = np.arange(_TAPS) - (_TAPS // 2 - 1) - share
+    kernel = np.sinc(x) * np.i0(_KAISER * np.sqrt(1 - (2 * x / _TAPS) ** 2))
+    return np.asarray(kernel / kernel.sum())
+
+
 @cache
 def _interpolators() -> tuple[NDArray[np.float64], ...]:
-    """Kaiser-windowed sinc kernels a quarter, a half and three quarters of the way to the next sample."""
-    kernels = []
-    for step in range(1, OVERSAMPLING):
-        x = np.arange(_TAPS) - (_TAPS // 2 - 1) - step / OVERSAMPLING
-        kernel = np.sinc(x) * np.i0(_KAISER * np.sqrt(1 - (2 * x / _TAPS) ** 2))
-        kernels.append((kernel / kernel.sum())[::-1])
-    return tuple(kernels)
+    """The points a quarter, a half and three quarters of the way, each reversed for a convolution."""
+    return tuple(_interpolator(step / OVERSAMPLING)[::-1] for step in range(1, OVERSAMPLING))
+
+
+@cache
+def _fine_interpolator() -> NDArray[np.float64]:
+    """32 points between two samples, shape ``(taps, 32)``."""
+    return np.stack([_interpolator(step / 32) for step in range(32)], axis=1)
 
 
 def check_not_empty(audio: Audio) -> None:
