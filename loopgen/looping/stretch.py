@@ -5,6 +5,9 @@ What is needed decides how it is done, so that as little as possible happens to 
 - a take that is on the tempo already is moved by whole samples, no more;
 - one that is steady and at most 0.3% off is resampled: 5 cents, transients exact;
 - everything else, wobbling takes included, goes beat by beat through the vocoder, pitch unchanged.
+
+The choice never depends on what else is installed, so the same take gives the same loop everywhere; Signalsmith
+Stretch and Rubber Band are there for whoever asks for them.
 """
 
 from __future__ import annotations
