@@ -103,7 +103,7 @@ def facts(score: Score, engine: SketchEngine) -> dict[str, Any]:
         "genre": score.genre.name,
         "genre_named": score.style.genre is not None,
         "key": str(score.key),
-        "chords": [{"beat": round(h.start, 6), "chord": str(h.chord)} for h in score.harmony],
+        "chords": [{"quarter": round(h.start, 6), "chord": str(h.chord)} for h in score.harmony],
         "swing": round(score.swing.ratio, 3),
         "pulse_quarters": round(score.pulse, 6),
         "instruments": dict(sorted(playing.items())),

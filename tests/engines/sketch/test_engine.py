@@ -277,7 +277,7 @@ def test_facts_say_what_was_played_and_that_it_is_synthesis() -> None:
     assert (facts["genre"], facts["key"], facts["licence"]) == ("dub techno", "Am", "CC0-1.0")
     assert facts["words_unused"] == ["zebra"]
     assert "drums" not in facts["instruments"]
-    assert facts["chords"][0]["beat"] == 0
+    assert facts["chords"][0]["quarter"] == 0
     assert take.engine == "sketch"
 
 
