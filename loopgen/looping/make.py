@@ -100,8 +100,10 @@ def _weaknesses(
     elif grid.downbeat_confidence < UNSURE:
         sure = f"{grid.downbeat_confidence:.0%} sure"
         yield f"which beat is one is uncertain ({sure}): the loop may start on another beat of the bar"
-    if seamed.reason:
-        yield seamed.reason
+    if seamed.pieces > 1:
+        bars = seamed.span.frames / float(gridded.beat_frames) / request.meter.beats
+        whole = f"{round(bars)} bar{'s' * (round(bars) > 1)}" if bars > 0.99 else "less than a bar"
+        yield f"the take holds only {whole} that can be used: played {seamed.pieces} times"
     if abs(gridded.ratio - 1) > FAR:
         asked = float(request.bpm)
         yield f"the take was stretched far, from {grid.bpm:.1f} to {asked:g} BPM: it may sound smeared"

@@ -6,10 +6,10 @@ import time
 import warnings
 from collections import defaultdict
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from loopgen.looping.make import make
 from loopgen.music.audio import Audio
@@ -22,8 +22,11 @@ from tests.bench.takes import KnownTake, known_takes
 
 _BARS = 4
 _CLEAR = 0.25
-_MATCH_SECONDS = 0.025
-_FRAMES_A_SECOND = 4000
+_ALIKE = 0.5
+_MATCH_SECONDS = 0.04
+_WINDOW_SECONDS = 0.04
+_FRAME_SECONDS = 0.006
+_HOP_SECONDS = 0.0005
 
 
 def run(options: Options) -> None:
@@ -62,44 +65,48 @@ def deviations(known: KnownTake, loop: Audio, start: float) -> NDArray[np.float6
     """How far, in ms, each clear onset of the take lies in the loop from its place in the music.
 
     The places are the take's own onsets by its true grid, so that swing and loose playing do not count; the loop's
-    first sample stands for the sixteenth nearest to where it was cut (``start``, seconds in the take). The distance is
-    the lag at which the attack's envelope in the loop is most like that in the take.
+    first sample stands for the sixteenth nearest to where it was cut (``start``, seconds in the take), and what all
+    onsets share is left out: where in an attack its beat lies is a matter of taste. The distance is the lag at which
+    the spectrum's rise in the loop is most like that in the take; NaN where nothing is alike.
     """
     onsets = onset_times(known.audio, threshold=_CLEAR)
     origin = np.round(4 * known.grid.position(start)) / 4
     beat = loop.seconds / (_BARS * known.meter.beats)
     expected = (known.grid.position(onsets.times) - origin) * beat
-    inside = (expected > 0.05) & (expected < loop.seconds - 0.3)  # the seam is not what is measured here
-    take_envelope, loop_envelope = envelope(known.audio), envelope(loop)
-    late = [
-        lag(take_envelope, loop_envelope, there, here)
-        for there, here in zip(onsets.times[inside], expected[inside], strict=True)
-        if there > 0.1 and there < known.audio.seconds - 0.1
-    ]
-    return np.array(late)
+    inside = (expected > 0.1) & (expected < loop.seconds - 0.3)  # the seam is not what is measured here
+    inside &= (onsets.times > 0.1) & (onsets.times < known.audio.seconds - 0.1)
+    late = np.array([lag(known.audio, loop, a, b) for a, b in zip(onsets.times[inside], expected[inside], strict=True)])
+    return late - np.nanmedian(late) if len(late) and np.isfinite(late).any() else late
 
 
-def envelope(audio: Audio) -> NDArray[np.float64]:
-    """Rise of log energy, every 0.25 ms: what makes an attack."""
-    hop = audio.rate / _FRAMES_A_SECOND
-    edges = np.round(np.arange(int(audio.frames / hop) + 1) * hop).astype(int)
-    energy = np.add.reduceat(np.square(audio.mono(), dtype=np.float64), edges[:-1])
-    smooth = gaussian_filter1d(energy, 0.0015 * _FRAMES_A_SECOND)
-    log = np.log(smooth + 1e-6 * smooth.max() + 1e-20)
-    return np.asarray(np.maximum(0, np.gradient(log)))
-
-
-def lag(a: NDArray[np.float64], b: NDArray[np.float64], at_a: float, at_b: float) -> float:
-    """By how many ms the attack near ``at_b`` in ``b`` comes later than that near ``at_a`` in ``a`` would."""
-    half, most = int(0.03 * _FRAMES_A_SECOND), int(_MATCH_SECONDS * _FRAMES_A_SECOND)
-    i, j = at_a * _FRAMES_A_SECOND, at_b * _FRAMES_A_SECOND
-    window = a[round(i) - half : round(i) + half + 1] * np.hanning(2 * half + 1)
-    reach = b[round(j) - half - most : round(j) + half + most + 1]
-    likeness = np.correlate(reach, window, "valid")
+def lag(take: Audio, loop: Audio, at_take: float, at_loop: float) -> float:
+    """By how many ms the attack at ``at_take`` comes later in the loop than at ``at_loop``."""
+    pattern = rises(take, at_take, _WINDOW_SECONDS) * np.hanning(round(2 * _WINDOW_SECONDS / _HOP_SECONDS))
+    reach = rises(loop, at_loop, _WINDOW_SECONDS + _MATCH_SECONDS)
+    windows = np.lib.stride_tricks.sliding_window_view(reach, pattern.shape[1], axis=1)
+    product = np.einsum("btw,bw->t", windows, pattern)
+    size = np.sqrt(np.einsum("btw,btw->t", windows, windows)) * np.linalg.norm(pattern)
+    likeness = product / (size + 1e-9)
     best = int(likeness.argmax())
+    if likeness[best] < _ALIKE:
+        return float("nan")
     fine = 0.0
     if 0 < best < len(likeness) - 1:
         before, peak, after = likeness[best - 1 : best + 2]
         fine = 0.5 * (before - after) / (before - 2 * peak + after - 1e-12)
-    frames = best - most + fine + (round(j) - j) - (round(i) - i)
-    return 1000 * float(frames) / _FRAMES_A_SECOND
+    return 1000 * (_HOP_SECONDS * (best + fine) - _MATCH_SECONDS)
+
+
+def rises(audio: Audio, centre: float, half: float) -> NDArray[np.float64]:
+    """Rise of log magnitude in octave bands, every 0.5 ms from ``centre - half`` to ``centre + half`` seconds."""
+    size = round(_FRAME_SECONDS * audio.rate)
+    times = centre - half + _HOP_SECONDS * np.arange(-1, round(2 * half / _HOP_SECONDS))
+    first = np.round(times * audio.rate).astype(int) - size // 2
+    padded = np.pad(audio.mono(), (max(0, -first[0]), max(0, first[-1] + size - audio.frames)))
+    frames = padded[first[:, None] + max(0, -first[0]) + np.arange(size)] * np.hanning(size)
+    power = np.square(np.abs(np.fft.rfft(frames, axis=1)))
+    frequencies = np.fft.rfftfreq(size, 1 / audio.rate)
+    edges = [0, 250, 500, 1000, 2000, 4000, 8000, 20_000]
+    bands = np.stack([power[:, (frequencies >= a) & (frequencies < b)].sum(axis=1) for a, b in pairwise(edges)])
+    log = np.log(bands + 1e-5 * bands.max() + 1e-20)
+    return np.asarray(np.maximum(0, np.diff(log, axis=1)))
