@@ -32,10 +32,10 @@ _MELS = 40
 _ANALYSIS_RATE = 24_000
 _BAND_WEIGHTS = np.array([1.2, 1.2, 1.0, 1.0, 1.0, 1.0, 0.7, 0.7])
 _QUIET_BAND = 0.2
-_RIPPLE = 0.005
+_RIPPLE = 0.03
 _SMOOTH_SECONDS = 0.0025
 _NEAREST_SECONDS = 0.03
-_SILENT_NOVELTY = 0.5
+_LEAST_NOVELTY = 0.5
 _CHUNK = 1024
 
 
@@ -140,11 +140,12 @@ def attacks(mono: NDArray[np.float32], rate: int, flux: Flux, threshold: float =
     """Peaks of the flux of ``mono`` (at ``rate`` Hz), placed on its waveform."""
     curve = gaussian_filter1d(flux.novelty(), _SMOOTH_SECONDS / flux.hop)
     scale = float(np.percentile(curve, 99.5)) if len(curve) else 0.0
-    if scale <= _SILENT_NOVELTY:
+    if scale <= _LEAST_NOVELTY:
         return Onsets(np.zeros(0), np.zeros(0))
     width = 2 * round(_NEAREST_SECONDS / flux.hop / 2) + 1
-    peaks = np.flatnonzero((curve >= maximum_filter1d(curve, width)) & (curve > threshold * scale))
-    peaks = peaks[(peaks > 0) & (peaks < len(curve) - 1)]
+    peaks = np.flatnonzero((curve >= maximum_filter1d(curve, width)) & (curve > max(threshold * scale, _LEAST_NOVELTY)))
+    end = len(mono) / rate - 0.5 * _WINDOW_SECONDS  # beyond it, the end of the file itself would be heard
+    peaks = peaks[(peaks > 0) & (flux.hop * peaks < end)]
     coarse = flux.start + flux.hop * peaks.astype(np.float64)
     times = split_times(mono, rate, coarse)
     strengths = np.minimum(1.0, curve[peaks] / scale)

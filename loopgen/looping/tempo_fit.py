@@ -33,7 +33,7 @@ _PRIOR_WIDTH = 0.035
 _PRIOR_FLOOR = 0.15
 _PRIOR_WEIGHT = 0.25
 _MIN_DENSITY = 3
-_HOLD = 0.1
+_HOLD = 0.03
 """How strongly the path of the tempo is held at the take's rough tempo: score lost at one per cent, doubled."""
 
 
@@ -123,7 +123,7 @@ def _likeness(flux: Flux, bars: Array) -> Array:
     return np.asarray(np.maximum(one, 0.9 * two))
 
 
-def follow(flux: Flux, period: float, *, spread: float = 0.04, stiffness: float = 60.0) -> tuple[Array, Array]:
+def follow(flux: Flux, period: float, *, spread: float = 0.04, stiffness: float = 3.0) -> tuple[Array, Array]:
     """The tempo through the take: times (seconds) and the quarter's length there (seconds), by dynamic programming.
 
     At each second the Fourier comb of the five seconds around it scores the periods within ``spread`` of ``period``;
@@ -194,26 +194,37 @@ def _regress(onsets: Onsets, dense: Array, cells: Array, bar_cells: int, seconds
         return _without_attacks(onsets, CELLS_PER_QUARTER * cell, bar_cells, seconds)
     numbers, times, strengths = numbers[near], onsets.times[near], onsets.strengths[near]
     span = max(1, last - first)
-    steady = _solve(times, numbers, strengths, first, span, bar_cells, cell, 0.0)
-    curved = [_solve(times, numbers, strengths, first, span, bar_cells, cell, s) for s in _BENDS]
+    pattern = bar_cells if bar_cells <= min(_LONGEST_PATTERN, span // 3) else np.gcd(bar_cells, CELLS_PER_QUARTER)
+    steady = _solve(times, numbers, strengths, first, span, int(pattern), cell, 0.0)
+    curved = [_solve(times, numbers, strengths, first, span, int(pattern), cell, s) for s in _BENDS]
     sane = [solution for solution in (steady, *curved) if solution.is_sane(first, last, cell)]
     if not sane:
         return _without_attacks(onsets, CELLS_PER_QUARTER * cell, bar_cells, seconds)
     best = max(sane, key=lambda solution: solution.evidence)
+    if steady in sane and (best.evidence < steady.evidence + _LEAST_GAIN or best.sway(first, last) < _LEAST_SWAY):
+        best = steady
     every = np.arange(first - 4 * CELLS_PER_QUARTER, last + 4 * CELLS_PER_QUARTER + 1)
     place = best.place(np.clip(every, first, last))
     place += best.slope_ends(every, first, last)
-    offsets = np.roll(best.offsets, int(-every[0]) % bar_cells)
+    offsets = np.roll(np.tile(best.offsets, bar_cells // len(best.offsets)), int(-every[0]) % bar_cells)
     weights = np.bincount(numbers % bar_cells, strengths**2, minlength=bar_cells).astype(np.float64)
     weights = np.roll(weights, int(-every[0]) % bar_cells)
     return CellGrid(place, offsets, weights, best is steady, fit, int(near.sum()))
 
 
-_BENDS = (0.0015, 0.004, 0.01, 0.03, 0.08)
+_BENDS = (0.004, 0.02, 0.08, 0.3, 1.0)
 """Trial scales in seconds of the slow curve's first cosine; the evidence chooses among them and a straight line."""
+
+_LEAST_GAIN = 10.0
+_LEAST_SWAY = 0.0015
+"""A take counts as steady unless a curve is clearly likelier (in nats) and sways by more than this (rms seconds): a
+curve through a steady take only follows the player's scatter, and a real wobble gains hundreds."""
 
 _SHORTEST_BEND = 2.5
 """Shortest half-wave of the slow curve, in seconds."""
+
+_LONGEST_PATTERN = 32
+"""Cells of a bar have their own offsets unless bars are longer than this or do not repeat; then those of a quarter."""
 
 _OFFSET_SCALE = 0.006
 """Prior scale in seconds of a cell's lasting offset."""
@@ -235,6 +246,12 @@ class _Solution:
         lengths = np.diff(self.place(np.arange(first, last + 1)))
         return bool(np.all(np.abs(lengths / cell - 1) < 0.25))
 
+    def sway(self, first: int, last: int) -> float:
+        """Root mean square in seconds of what is left of the curve beside a straight line."""
+        numbers = np.arange(first, last + 1)
+        place = self.place(numbers)
+        return float(np.std(place - np.polyval(np.polyfit(numbers - first, place, 1), numbers - first)))
+
     def slope_ends(self, numbers: NDArray[np.int64], first: int, last: int) -> Array:
         """What to add beyond the ends, where the curve goes on straight."""
         ends = self.place(np.array([first, first + 1, last - 1, last]))
@@ -250,7 +267,7 @@ def _curves(numbers: Array | NDArray[np.int64], first: int, span: int, count: in
 
 
 def _solve(
-    times: Array, numbers: NDArray[np.int64], strengths: Array, first: int, span: int, bar_cells: int, cell: float,
+    times: Array, numbers: NDArray[np.int64], strengths: Array, first: int, span: int, pattern: int, cell: float,
     bend: float,
 ) -> _Solution:  # fmt: skip
     """Robust Bayesian regression of attack times on cell numbers (iteratively reweighted, Student's t with 2 degrees).
@@ -259,8 +276,8 @@ def _solve(
     """
     orders = max(1, int(span * cell / _SHORTEST_BEND)) if bend > 0 else 0
     curves = _curves(numbers, first, span, 2 + orders)
-    design = np.concatenate([curves, np.eye(bar_cells)[numbers % bar_cells]], axis=1)
-    scale = np.concatenate([[10.0, 1e3], bend / np.arange(1, orders + 1) ** 2.0, np.full(bar_cells, _OFFSET_SCALE)])
+    design = np.concatenate([curves, np.eye(pattern)[numbers % pattern]], axis=1)
+    scale = np.concatenate([[10.0, 1e3], bend / np.arange(1, orders + 1) ** 2.0, np.full(pattern, _OFFSET_SCALE)])
     weight = np.minimum(1.0, strengths / 0.5) ** 2
     noise, robust = 0.25 * cell, weight.copy()
     beta = np.zeros(design.shape[1])

@@ -12,12 +12,15 @@ from loopgen.looping.tempo_fit import CELLS_PER_QUARTER, CellGrid, fit_cells, ro
 from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid
 from loopgen.music.tempo import Meter
-from loopgen.onsets import Onsets, analysis_signal, attacks, signal_flux
+from loopgen.onsets import Flux, Onsets, analysis_signal, attacks, signal_flux
 
 _KNOWN_TEMPO_OCTAVES = 0.03
 _TEMPO_OCTAVES = 0.5
 _FEWEST_ATTACKS = 4
 _SNAP_SECONDS = 0.03
+_CHANCE_AGREEMENT, _CONTRADICTION = 0.5, 0.3
+"""An engine's grid is doubted where the attacks agree with it no better than chance, and given up where they agree
+with what is heard so much better."""
 
 
 def track(
@@ -43,33 +46,48 @@ def track(
         Beats that cover the take with at least one to spare on either side. ``confidence`` and
         ``downbeat_confidence`` are probabilities: 0 where the audio says nothing.
     """
-    seconds = audio.seconds
     mono, rate = analysis_signal(audio)
     flux = signal_flux(mono, rate)
     onsets = attacks(mono, rate, flux)
-    if known is not None and downbeat is None and not _contradicted(known, onsets):
+    trusted = known is not None and _agreement(known, onsets) >= _CHANCE_AGREEMENT
+    if known is not None and (trusted or downbeat is not None):
+        return known if downbeat is None else _with_downbeat(known, downbeat)
+    heard = _analyse(mono, rate, flux, onsets, 60 / float(source_bpm or bpm), source_bpm is not None, meter, downbeat)
+    if known is not None and _agreement(heard, onsets) < _agreement(known, onsets) + _CONTRADICTION:
         return known
-    quarter = 60 / float(source_bpm or bpm)
+    return heard
+
+
+def _analyse(
+    mono: NDArray[np.float32], rate: int, flux: Flux, onsets: Onsets, quarter: float, is_sure: bool, meter: Meter,
+    downbeat: float | None,
+) -> BeatGrid:  # fmt: skip
+    """The grid by what is heard; ``quarter`` is the expected length of a quarter note, well known if ``is_sure``."""
+    seconds = len(mono) / rate
     if len(onsets) < _FEWEST_ATTACKS:
         return _unheard(onsets, quarter, meter, seconds, downbeat)
-    bar_cells = round(CELLS_PER_QUARTER * float(meter.quarters))
-    width = _TEMPO_OCTAVES if source_bpm is None else _KNOWN_TEMPO_OCTAVES
-    period = rough_period(flux, quarter, float(meter.quarters), width=width)
-    cells = fit_cells(flux, onsets, period, bar_cells, seconds)
+    bar_quarters = float(meter.quarters)
+    period = rough_period(flux, quarter, bar_quarters, width=_KNOWN_TEMPO_OCTAVES if is_sure else _TEMPO_OCTAVES)
+    cells = fit_cells(flux, onsets, period, round(CELLS_PER_QUARTER * bar_quarters), seconds)
     if downbeat is not None:
         return _from_downbeat(cells, downbeat, meter, seconds)
     phase = bar_phase(mono, rate, flux, cells, meter)
     return _beats(cells, phase, meter, seconds, _lateness(cells, phase.cell, meter))
 
 
-def _contradicted(known: BeatGrid, onsets: Onsets) -> bool:
-    """Whether the attacks clearly miss the sixteenths of a grid: chance would put 40% within a fifth of a cell."""
+def _agreement(grid: BeatGrid, onsets: Onsets) -> float:
+    """Share of the attacks' strength within a fifth of a sixteenth of the grid: 0.4 by chance, 1 without any."""
     if len(onsets) < 4 * _FEWEST_ATTACKS:
-        return False
-    cells = known.position(onsets.times) * CELLS_PER_QUARTER * float(known.meter.beat_quarters)
+        return 1.0
+    cells = grid.position(onsets.times) * CELLS_PER_QUARTER * float(grid.meter.beat_quarters)
     strong = onsets.strengths**2
-    near = np.abs(cells - np.round(cells)) < 0.2
-    return bool((strong * near).sum() < 0.55 * strong.sum())
+    return float((strong * (np.abs(cells - np.round(cells)) < 0.2)).sum() / strong.sum())
+
+
+def _with_downbeat(known: BeatGrid, downbeat: float) -> BeatGrid:
+    """A known grid, the bar counted from the beat nearest to where the user puts it."""
+    beat = int(np.argmin(np.abs(known.beats - downbeat)))
+    return BeatGrid(known.beats, known.meter, beat % known.meter.beats, 1.0, 1.0, "user")
 
 
 def _unheard(onsets: Onsets, quarter: float, meter: Meter, seconds: float, downbeat: float | None) -> BeatGrid:
