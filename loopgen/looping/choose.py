@@ -24,7 +24,7 @@ SPLICE = Bound(natural=0.5, accept=1.0, reject=1.3)
 """Bound of ``SeamJudge.splice``: a seam can pass all six metrics at the wrap and still be heard within its fade."""
 
 _PLACES = 4
-_GOOD_ENOUGH = 0.6
+_GOOD_ENOUGH = 0.7
 _LATER_PLACE = 0.02  # of strain: the order of the places says something that the seam's metrics do not
 _PREDICTED = 0.7  # of strain: what the take might have played is for want of anything that passes
 _LONGER = 0.04  # of strain for each doubling: where two rhythms are blended their hits may not quite coincide

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from loopgen.errors import InvalidRequest
 from loopgen.looping.stretch import Gridded
-from loopgen.metrics.spectra import chroma_of, mel_bands, windowed_spectra
+from loopgen.metrics.spectra import chroma_of, mel, windowed_spectra
 from loopgen.metrics.usable import Usable, usable
 from loopgen.music.loop import Span
 from loopgen.music.tempo import Meter, check_bars, round_half_up
@@ -208,9 +208,11 @@ def _cells(rule: _Ruler) -> _Cells:
     at = np.minimum(starts[:, None] + np.arange(length), gridded.audio.frames - 1)
     spectra, points = windowed_spectra(gridded.audio.samples[at])
     level = float(np.sqrt(np.mean(np.square(gridded.audio.samples, dtype=np.float64))))
-    mel = np.sqrt(np.mean((spectra @ mel_bands(gridded.audio.rate, points)) ** 2, axis=1))
+    bands = np.sqrt(np.mean(mel(spectra, gridded.audio.rate, points) ** 2, axis=1))
     classes = chroma_of(spectra, gridded.audio.rate, points) + 1e-3 * level + 1e-12
-    return _Cells(first, np.log(mel + _FLOOR * level + 1e-12), classes / np.linalg.norm(classes, axis=1, keepdims=True))
+    return _Cells(
+        first, np.log(bands + _FLOOR * level + 1e-12), classes / np.linalg.norm(classes, axis=1, keepdims=True)
+    )
 
 
 def _costs(rule: _Ruler, starts: list[int], bars: int) -> Float:

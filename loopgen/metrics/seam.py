@@ -33,7 +33,7 @@ from scipy.linalg import solve_toeplitz
 from scipy.signal import lfilter, sosfilt
 
 from loopgen.metrics.loudness import check_not_empty, k_weighted, k_weighting
-from loopgen.metrics.spectra import chroma, hann, mel_bands, windowed_spectra
+from loopgen.metrics.spectra import chroma, hann, mel, windowed_spectra
 from loopgen.music.audio import Audio
 from loopgen.music.tempo import Meter, beat_frames, check_bars
 
@@ -173,7 +173,7 @@ class SeamJudge:
         n, hop, margin = round(12 * self._ms), max(1, round(3 * self._ms)), round(15 * self._ms)
         centres = np.arange(start - margin - 2 * hop, stop + margin + 2 * hop + 1, hop)
         spectra, size = windowed_spectra(near.read(_windows(centres - n // 2, n)))
-        logs = np.log(spectra @ mel_bands(self._rate, size, 28) + 10 * _FLUX_FLOOR * self._level + 1e-9)
+        logs = np.log(mel(spectra, self._rate, size, 28) + 10 * _FLUX_FLOOR * self._level + 1e-9)
         return np.asarray(np.sqrt(np.mean((logs[4:] - logs[:-4]) ** 2, axis=(1, 2))))
 
     @cached_property
@@ -216,8 +216,7 @@ class SeamJudge:
         n, gap = round(46 * self._ms), round(4 * self._ms)
         starts = np.concatenate([lines - gap - n, lines + gap])
         spectra, size = windowed_spectra(near.read(_windows(starts, n)))
-        mel = spectra @ mel_bands(self._rate, size)
-        logs = np.log(mel + _FLUX_FLOOR * self._level + 1e-9)
+        logs = np.log(mel(spectra, self._rate, size) + _FLUX_FLOOR * self._level + 1e-9)
         before, after = np.split(logs, 2)
         return np.asarray(np.sqrt(np.mean((after - before) ** 2, axis=(1, 2))))
 

@@ -18,7 +18,7 @@ def windowed_spectra(pieces: NDArray[np.floating]) -> tuple[Float, int]:
     """
     n = pieces.shape[-2]
     size = next_fast_len(n, real=True)
-    window = hann(n)
+    window = hann(n).astype(pieces.dtype)
     shaped = np.swapaxes(pieces, -1, -2) * window
     return np.abs(rfft(shaped, size, axis=-1)) * (2 / window.sum()), size
 
@@ -31,7 +31,7 @@ def hann(n: int) -> Float:
 
 @lru_cache(maxsize=32)
 def mel_bands(rate: int, size: int, bands: int = 40, top: float = 12_000.0) -> Float:
-    """Weights ``(bins, bands)`` that average FFT magnitudes over triangular mel bands, up to ``top`` Hz or Nyquist.
+    """Weights ``(bins, bands)`` that average the first FFT magnitudes over triangular mel bands up to ``top`` Hz.
 
     Mel scale of O'Shaughnessy (2595 log10(1 + f / 700)); a band narrower than a bin reads its nearest bin.
     """
@@ -45,7 +45,14 @@ def mel_bands(rate: int, size: int, bands: int = 40, top: float = 12_000.0) -> F
     nearest = np.argmin(np.abs(f - mid), axis=0)
     empty = weights.sum(axis=0) <= 0
     weights[nearest[empty], np.flatnonzero(empty)] = 1
-    return np.asarray(weights / weights.sum(axis=0))
+    used = int(np.flatnonzero(weights.any(axis=1))[-1]) + 1
+    return np.asarray((weights / weights.sum(axis=0))[:used])
+
+
+def mel(spectra: Float, rate: int, size: int, bands: int = 40) -> Float:
+    """Mean magnitude in mel bands ``(..., bands)`` of magnitudes ``(..., bins)`` of an FFT of ``size`` samples."""
+    weights = mel_bands(rate, size, bands)
+    return np.asarray(spectra[..., : len(weights)] @ weights)
 
 
 @lru_cache(maxsize=32)

@@ -105,7 +105,7 @@ def _clock(rate: int, seconds: float) -> Wave:
 
 
 def _noise(rng: Rng, rate: int, seconds: float, low: float, high: float) -> Wave:
-    edges = [low, min(high, 0.45 * rate)]
+    edges = [min(low, 0.3 * rate), min(high, 0.45 * rate)]
     n = max(1, int(seconds * rate))
     return np.asarray(sosfilt(butter(2, edges, "bandpass", fs=rate, output="sos"), rng.standard_normal(n)))
 
