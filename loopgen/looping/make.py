@@ -7,13 +7,14 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loopgen.looping.choose import Seamed, best_seam
 from loopgen.looping.cut import cut
 from loopgen.looping.level import level
 from loopgen.looping.stretch import Gridded, stretch
 from loopgen.looping.track import track
-from loopgen.metrics import BOUNDS, evaluate, usable
+from loopgen.metrics import BOUNDS, clipped, evaluate, usable
 from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid
 from loopgen.music.loop import Loop, Take
@@ -43,12 +44,14 @@ def make(
     """
     grid = track(take.audio, request.bpm, request.meter, known=take.grid, source_bpm=source_bpm, downbeat=downbeat)
     gridded = stretch(take.audio, grid, request.bpm, request.rate, stretcher=stretcher)
-    spans = cut(gridded, request.bars, request.meter)
+    bar_lines = np.clip(np.round(grid.downbeats * take.audio.rate), 0, take.audio.frames).astype(np.int64)
+    clips = clipped(take.audio, bar_lines)
+    spans = cut(gridded, request.bars, request.meter, clipped=clips)
     seamed = best_seam(gridded, spans, request.bars, request.meter)
     audio = level(seamed.audio)
     scores = evaluate(audio, request.bpm, request.bars, request.meter).to_dict()
     recipe = {"grid": _describe_grid(grid, gridded, seamed), "steps": _describe_steps(gridded, seamed)}
-    warnings = tuple(_weaknesses(grid, gridded, seamed, audio, request, scores))
+    warnings = tuple(_weaknesses(grid, gridded, seamed, audio, request, scores, clips))
     return Loop(audio, request, scores, recipe, warnings, take, grid)
 
 
@@ -89,6 +92,7 @@ def _weaknesses(
     audio: Audio,
     request: LoopRequest,
     scores: Mapping[str, Any],
+    clips: NDArray[np.bool_],
 ) -> Iterator[str]:
     """What the user should know, in plain words, the gravest first."""
     lines = np.append(beat_frames(audio.frames, request.bars), audio.frames)
@@ -107,7 +111,11 @@ def _weaknesses(
     if abs(gridded.ratio - 1) > FAR:
         asked = float(request.bpm)
         yield f"the take was stretched far, from {grid.bpm:.1f} to {asked:g} BPM: it may sound smeared"
-    faults = [fault for fault in usable(audio, lines).faults if fault != "drops out"]
+    faults = [fault for fault in usable(audio, lines).faults if fault not in ("drops out", "clips")]
+    bar = gridded.beat_frames * request.meter.beats
+    first = round((seamed.span.start - grid.downbeat * gridded.beat_frames) / bar)
+    if clips[max(0, first) : max(0, first + round(seamed.span.frames / bar))].any():
+        faults.append("clips")
     if faults:
         yield f"the take has no better stretch: the loop {' and '.join(faults)}"
     yield from seam_weaknesses(scores["seam"])
