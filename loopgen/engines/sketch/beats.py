@@ -67,7 +67,8 @@ def drum(genre: Genre, style: Style, cells: Sequence[Cell], swing: Swing, chance
     hits: list[Hit] = []
     density = style.mood.density
     filled = _fill_pulses(genre, cells, density, chance)
-    for lane, pattern in _lanes(genre, style, chance).items():
+    lanes = _lanes(genre, style, chance)
+    for lane, pattern in lanes.items():
         rng = chance.stream("drums", lane, "play")
         for cell in cells:
             for step in lay(pattern, cell, swing):
@@ -89,6 +90,11 @@ def drum(genre: Genre, style: Style, cells: Sequence[Cell], swing: Swing, chance
                 for step in lay(marks * 4, local, swing):
                     if step.mark in VELOCITY:
                         hits.extend(_strokes(genre, lane, step, step.mark, rng))
+    if lanes and not hits:  # a loop too short for its pattern still begins
+        lane = next(iter(lanes))
+        hits.extend(
+            _strokes(genre, lane, next(iter(lay("x", cells[0], swing))), "x", chance.stream("drums", lane, "one"))
+        )
     return tuple(sorted(hits, key=lambda hit: (hit.start, hit.lane)))
 
 
