@@ -24,6 +24,11 @@ These five weights are all that was fitted: by logistic regression on 1300 groov
 posterior is also a probability; more features or weights did no better on music from elsewhere.
 """
 
+_TEMPERING = 0.75
+"""Exponent of the posterior before it is called a probability: recordings stray further from the styles than synthesis
+does. Measured with ``python -m tests.bench grid``, which prints the calibration: untempered, 17 of 21 takes of real
+loops that claimed 0.8 were right, tempered all that still do."""
+
 _DRUMLESS = 0.75
 """What is left of the confidence without drums. One pitched instrument can play the off-beats throughout and sound as
 if on them: of the drumless takes that claimed 0.8 and more, 85% were right, of those with drums 96%."""
@@ -47,8 +52,9 @@ def bar_phase(mono: NDArray[np.float32], rate: int, flux: Flux, cells: CellGrid,
     by_beat = np.array([posterior[k::step].sum() for k in range(step)])
     beat = int(np.argmax(by_beat))
     cell = int(np.argmax(np.where(np.arange(len(posterior)) % step == beat, posterior, -1.0)))
+    tempered = posterior**_TEMPERING / np.sum(posterior**_TEMPERING)
     sure = _DRUMLESS + (1 - _DRUMLESS) * drums
-    return BarPhase(cell, sure * float(by_beat[beat]), sure * float(posterior[cell]))
+    return BarPhase(cell, sure * float(tempered[beat::step].sum()), sure * float(tempered[cell]))
 
 
 def evidence(mono: NDArray[np.float32], rate: int, flux: Flux, cells: CellGrid, meter: Meter) -> tuple[Array, float]:
