@@ -93,7 +93,13 @@ def drum(genre: Genre, style: Style, cells: Sequence[Cell], swing: Swing, chance
     if lanes and not hits:  # a loop too short for its pattern still begins
         lane = next(iter(lanes))
         hits.extend(
-            _strokes(genre, lane, next(iter(lay("x", cells[0], swing))), "x", chance.stream("drums", lane, "one"))
+            _strokes(
+                genre,
+                lane,
+                next(iter(lay("x...............", cells[0], swing))),
+                "x",
+                chance.stream("drums", lane, "one"),
+            )
         )
     return tuple(sorted(hits, key=lambda hit: (hit.start, hit.lane)))
 
