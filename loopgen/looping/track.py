@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loopgen.looping.phase import BarPhase, bar_phase
+from loopgen.looping.repeats import repeated_bar
 from loopgen.looping.tempo_fit import CELLS_PER_QUARTER, CellGrid, fit_cells, rough_period
 from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid
@@ -69,10 +71,22 @@ def _analyse(
     bar_quarters = float(meter.quarters)
     period = rough_period(flux, quarter, bar_quarters, width=_KNOWN_TEMPO_OCTAVES if is_sure else _TEMPO_OCTAVES)
     cells = fit_cells(flux, onsets, period, round(CELLS_PER_QUARTER * bar_quarters), seconds)
+    if cells.steady:
+        cells = _repeated(cells, mono, rate, onsets)
     if downbeat is not None:
         return _from_downbeat(cells, downbeat, meter, seconds)
     phase = bar_phase(mono, rate, flux, cells, meter)
     return _beats(cells, phase, meter, seconds, _lateness(cells, phase.cell, meter))
+
+
+def _repeated(cells: CellGrid, mono: NDArray[np.float32], rate: int, onsets: Onsets) -> CellGrid:
+    """The cells with the exact period of music that repeats itself, turned about the middle of the attacks."""
+    bar = len(cells.offsets) * float(np.mean(np.diff(cells.times)))
+    exact = repeated_bar(mono, rate, bar)
+    if exact is None:
+        return cells
+    middle = float(np.average(onsets.times, weights=onsets.strengths**2))
+    return replace(cells, times=middle + (cells.times - middle) * (exact / bar))
 
 
 def _agreement(grid: BeatGrid, onsets: Onsets) -> float:
