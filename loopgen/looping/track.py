@@ -20,7 +20,7 @@ _KNOWN_TEMPO_OCTAVES = 0.03
 _TEMPO_OCTAVES = 0.5
 _FEWEST_ATTACKS = 4
 _SNAP_SECONDS = 0.03
-_CHANCE_AGREEMENT, _CONTRADICTION = 0.5, 0.3
+_CHANCE_AGREEMENT, _CONTRADICTION = 0.25, 0.4
 """An engine's grid is doubted where the attacks agree with it no better than chance, and given up where they agree
 with what is heard so much better."""
 
@@ -90,12 +90,12 @@ def _repeated(cells: CellGrid, mono: NDArray[np.float32], rate: int, onsets: Ons
 
 
 def _agreement(grid: BeatGrid, onsets: Onsets) -> float:
-    """Share of the attacks' strength within a fifth of a sixteenth of the grid: 0.4 by chance, 1 without any."""
+    """How much the attacks keep step with a grid's sixteenths, on them or beside: 0 not at all, 1 fully or unheard."""
     if len(onsets) < 4 * _FEWEST_ATTACKS:
         return 1.0
     cells = grid.position(onsets.times) * CELLS_PER_QUARTER * float(grid.meter.beat_quarters)
     strong = onsets.strengths**2
-    return float((strong * (np.abs(cells - np.round(cells)) < 0.2)).sum() / strong.sum())
+    return float(np.abs((strong * np.exp(2j * np.pi * cells)).sum()) / strong.sum())
 
 
 def _with_downbeat(known: BeatGrid, downbeat: float) -> BeatGrid:
