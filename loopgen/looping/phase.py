@@ -26,8 +26,8 @@ is also a probability; more features or weights did no better on music from else
 
 _TEMPERING = 0.75
 """Exponent of the posterior before it is called a probability: recordings stray further from the styles than synthesis
-does. ``python -m tests.bench grid`` prints the calibration: of takes of real loops that claim 0.8 and more, untempered
-17 of 21 had the right beat, tempered 14 of 14."""
+does. ``python -m tests.bench grid`` prints the calibration: untempered, 17 of 21 takes of real loops that claimed 0.8
+and more had the right beat; tempered, 105 of 107 takes of all sources do, and 27 of 27 of real ones."""
 
 _DRUMLESS = 0.75
 """What is left of the confidence without drums. One pitched instrument can play the off-beats throughout and sound as
