@@ -4,7 +4,8 @@ What is needed decides how it is done, so that as little as possible happens to 
 
 - a take that is on the tempo already is moved by whole samples, no more;
 - one that is steady and at most 0.3% off is resampled: 5 cents, transients exact;
-- everything else, wobbling takes included, goes beat by beat through the vocoder, pitch unchanged.
+- everything else, wobbling takes included, goes beat by beat through the vocoder, pitch unchanged,
+  strong attacks as they were played.
 
 The choice never depends on what else is installed, so the same take gives the same loop everywhere; Signalsmith
 Stretch and Rubber Band are there for whoever asks for them.
@@ -21,6 +22,8 @@ import numpy as np
 import soxr
 
 from loopgen.errors import InvalidRequest
+from loopgen.looping.stretching.attacks import attacks
+from loopgen.looping.stretching.restore import restore
 from loopgen.looping.stretching.rubberband import find_command, rubberband
 from loopgen.looping.stretching.signalsmith import signalsmith
 from loopgen.looping.stretching.timemap import TimeMap, place
@@ -40,7 +43,16 @@ RESAMPLED = 0.003
 
 Stretcher = Callable[[Samples, TimeMap, int, int], Samples]
 
-STRETCHERS: dict[str, Stretcher] = {"vocoder": vocode, "signalsmith": signalsmith, "rubberband": rubberband}
+
+def _vocoded(samples: Samples, time_map: TimeMap, frames: int, rate: int) -> Samples:
+    """Through the vocoder, strong attacks as they were played."""
+    out = vocode(samples, time_map, frames, rate)
+    smooth = time_map.smooth() if len(time_map.source) > 2 else time_map
+    restore(out, samples, smooth, rate, attacks(samples, rate))
+    return out
+
+
+STRETCHERS: dict[str, Stretcher] = {"vocoder": _vocoded, "signalsmith": signalsmith, "rubberband": rubberband}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ import pytest
 from loopgen.errors import EngineUnavailable
 from loopgen.looping.stretch import check_stretcher, stretch
 from loopgen.looping.stretching.attacks import attacks
+from loopgen.looping.stretching.restore import fade, restore
 from loopgen.looping.stretching.timemap import TimeMap, place
 from loopgen.looping.stretching.vocoder import vocode
 from loopgen.music.audio import Audio
@@ -140,3 +141,34 @@ def test_rubber_band_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(EngineUnavailable, match="no licence today"):
         stretch(Audio(chord(1, RATE), RATE), swaying(118, 1, 0.0), Fraction(120), RATE, stretcher="rubberband")
+
+
+# ---------------------------------------------------------------- attacks as they were played
+
+
+def test_strong_attacks_keep_their_waveform_and_soft_music_is_left_alone() -> None:
+    rate, step = 44_100, 9_000
+    rng = np.random.default_rng(2)
+    hit = rng.standard_normal((3_000, 2)) * np.exp(-np.arange(3_000) / 700)[:, None]
+    take = np.zeros((20 * step, 2), np.float32)
+    for k in range(1, 19):
+        take[k * step : k * step + len(hit)] += 0.5 * hit
+    pad = 0.05 * np.sin(2 * np.pi * 220 * np.arange(len(take)) / rate)[:, None].astype(np.float32)
+    time_map = TimeMap(np.array([0.0, len(take)]), np.array([0.0, 0.94 * len(take)]))
+    frames = round(0.94 * len(take))
+    starts = np.arange(1, 19) * step
+    out = np.zeros((frames, 2), np.float32)
+    restore(out, take + pad, time_map, rate, starts)
+    for start in starts.tolist():
+        target = round(0.94 * start)
+        assert np.array_equal(out[target : target + 1_000], (take + pad)[start : start + 1_000])
+    quiet = np.zeros((frames, 2), np.float32)
+    restore(quiet, pad + np.zeros_like(take), time_map, rate, starts)
+    assert not quiet.any()
+
+
+def test_a_fade_keeps_the_level_of_like_and_of_unlike_sounds() -> None:
+    rng = np.random.default_rng(3)
+    a, b = rng.standard_normal((2, 4_000, 2)).astype(np.float32)
+    assert np.allclose(fade(a, a), a, atol=1e-5)
+    assert np.std(fade(a, b)) == pytest.approx(1, abs=0.05)
