@@ -120,7 +120,7 @@ def _add_loop_options(command: _Parser) -> None:
     command.add_argument("--bars", type=int, help="1 to 256 (default: 4)")
     command.add_argument("--meter", metavar="N/D", help="like 3/4, 6/8 or 7/8 (default: 4/4)")
     command.add_argument("--rate", type=int, metavar="HZ", help="sample rate, 8000 to 192000 (default: 44100)")
-    command.add_argument("--stretcher", default="auto", metavar="NAME", help="auto, vocoder, signalsmith, rubberband or resample")
+    command.add_argument("--stretcher", default="auto", metavar="NAME", help="auto, or one by name (see the README)")
     command.add_argument(
         "-o", "--output", default=".", metavar="PATH", help="a folder, or a .wav or .flac file (default: here)"
     )
