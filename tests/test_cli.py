@@ -117,7 +117,7 @@ def test_a_take_becomes_a_loop_and_is_inspected(tmp_path: Path, groove: Path) ->
     assert made["onsets"]["deviation_95_ms"] < 1.5
     seen = as_json(loopgen("inspect", "loop.wav", "--picture", "out.png", "--json", cwd=tmp_path))
     assert (seen["bpm"], seen["bars"]) == (124.0, 4)
-    assert seen["seam"] == made["seam"]
+    assert seen["seam"] == pytest.approx(made["seam"], abs=0.01)  # 24 bits away from the loop itself
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 

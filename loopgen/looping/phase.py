@@ -54,7 +54,8 @@ def bar_phase(mono: NDArray[np.float32], rate: int, flux: Flux, cells: CellGrid,
     cell = int(np.argmax(np.where(np.arange(len(posterior)) % step == beat, posterior, -1.0)))
     tempered = posterior**_TEMPERING / np.sum(posterior**_TEMPERING)
     sure = _DRUMLESS + (1 - _DRUMLESS) * drums
-    return BarPhase(cell, sure * float(tempered[beat::step].sum()), sure * float(tempered[cell]))
+    on_beat = min(1.0, float(tempered[beat::step].sum()))  # a sum of shares may round to a little more than one
+    return BarPhase(cell, sure * on_beat, sure * float(tempered[cell]))
 
 
 def evidence(mono: NDArray[np.float32], rate: int, flux: Flux, cells: CellGrid, meter: Meter) -> tuple[Array, float]:
