@@ -48,19 +48,16 @@ def run(options: Options) -> None:
             peer = peer_loop(known.audio, bpm, _BARS, known.meter, request.rate)
         late = deviations(known, peer.audio, peer.start) if peer else None
         rows[f"{known.kind}s, {motion}", "the peer's way"].append((known.name, late))
-    print(
-        f"{'material':<20} {'method':<15} {'takes':>5} {'refused':>8} {'onsets':>7} {'found':>6} {'median':>8} {'95%':>8}"
-    )
+    heads = ("takes", "refused", "onsets", "found", "median", "95%")
+    print(f"{'material':<20} {'method':<15}" + "".join(f"{head:>8}" for head in heads))
     for (material, method), found in sorted(rows.items()):
         made = [late for _, late in found if late is not None]
         late = np.abs(np.concatenate(made)) if made else np.zeros(0)
         heard = late[np.isfinite(late)]
         middle, most = np.percentile(heard, [50, 95]) if len(heard) else (np.nan, np.nan)
         share = len(heard) / max(1, len(late))
-        print(
-            f"{material:<20} {method:<15} {len(found):>5} {len(found) - len(made):>8} {len(late):>7} {share:>6.0%}"
-            f" {middle:>8.2f} {most:>8.2f}"
-        )
+        counts = f"{len(found):>8}{len(found) - len(made):>8}{len(late):>8}{len(heard) / max(1, len(late)):>8.0%}"
+        print(f"{material:<20} {method:<15}{counts}{middle:>8.2f}{most:>8.2f}")
     print("median and 95%: ms off their place; found: attacks that are recognised in the loop at all")
     print("(to reach: 95% within 1 ms)")
     print(

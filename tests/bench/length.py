@@ -24,7 +24,7 @@ def run(options: Options) -> None:
         bpm = Fraction(int(rng.integers(20_000, 999_001)), 1000)
         meter = Meter(int(rng.integers(1, 17)), int(rng.choice([1, 2, 4, 8, 16])))
         rate = int(rng.choice([8_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000]))
-        longest = 30 * bpm / 60 / meter.quarters  # bars in half a minute
+        longest = 12 * bpm / 60 / meter.quarters  # bars in twelve seconds
         bars = int(rng.integers(1, max(2, min(64, int(longest)) + 1)))
         seconds = float(rng.uniform(0.2, 20))
         source_rate = int(rng.choice([8_000, 32_000, 44_100, 48_000]))
