@@ -55,7 +55,6 @@ def run(options: Options) -> None:
         late = np.abs(np.concatenate(made)) if made else np.zeros(0)
         heard = late[np.isfinite(late)]
         middle, most = np.percentile(heard, [50, 95]) if len(heard) else (np.nan, np.nan)
-        share = len(heard) / max(1, len(late))
         counts = f"{len(found):>8}{len(found) - len(made):>8}{len(late):>8}{len(heard) / max(1, len(late)):>8.0%}"
         print(f"{material:<20} {method:<15}{counts}{middle:>8.2f}{most:>8.2f}")
     print("median and 95%: ms off their place; found: attacks that are recognised in the loop at all")
