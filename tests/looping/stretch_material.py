@@ -64,6 +64,27 @@ def chord(seconds: float, rate: int, frequencies: tuple[float, ...] = CHORD) -> 
     return np.asarray(0.1 * sum(parts) * (1.0, 0.6), dtype=np.float32)
 
 
+def kicks_over_chord(bpm: float, seconds: float, rate: int) -> tuple[Samples, Floats]:
+    """Kicks that sweep down from 200 Hz, snares and hats over a held chord from 220 Hz up; times of the kicks.
+
+    The sweep begins beside the chord's lowest partial: the ringing and the new sound share their bins.
+    """
+    rng = np.random.default_rng(8)
+    out = 0.05 * sum(np.sin(2 * np.pi * f * np.arange(round(seconds * rate)) / rate) for f in (220.0, 277.18, 329.63))
+    out = np.asarray(out)
+    t = np.arange(round(0.25 * rate)) / rate
+    kick = np.sin(2 * np.pi * (48 * t - 3 * np.exp(-t / 0.02))) * np.exp(-t / 0.09)
+    snare = (rng.standard_normal(len(t)) * 0.7 + np.sin(2 * np.pi * 190 * t)) * np.exp(-t / 0.05)
+    hat = np.diff(rng.standard_normal(len(t) + 1)) * np.exp(-t / 0.015)
+    steps = np.arange(int((seconds - 0.6) * bpm / 15))
+    times = 0.2 + steps * 15 / bpm
+    for step, time in zip(steps, times, strict=True):
+        hit = 0.12 * hat * (step % 2 == 0) + 0.9 * kick * (step % 16 in (0, 6, 10)) + 0.5 * snare * (step % 8 == 4)
+        at = round(time * rate)
+        out[at : at + len(hit)] += hit
+    return np.asarray(0.5 * out[:, None] * (1.0, 0.7), dtype=np.float32), times[np.isin(steps % 16, (0, 6, 10))]
+
+
 def onset_errors(take: Samples, times: Floats, positions: Floats, rate: int, result: Gridded) -> Floats:
     """How late each hit comes, in ms: its 20% rise in the result against the same in the take."""
     out = []

@@ -9,7 +9,8 @@ The result is laid together from overlapping frames of the take, one every ``hop
   outvote quiet ones, which is phase locking (Laroche and Dolson, 1999) without having to pick peaks.
 - **New energy keeps its own phase.** Where a bin has grown by more than 9 dB since one hop ago there is nothing to
   be in step with: the growth votes for no rotation, so an attack comes out with the waveform that it went in with
-  (Röbel, "A new approach to transient processing in the phase vocoder", 2003, is the same thought).
+  (Röbel, "A new approach to transient processing in the phase vocoder", 2003, is the same thought). While a known
+  attack enters the window 3 dB are enough: what rings on at its pitch would turn it, and it would swing up too early.
 - **Time stands still around attacks.** While an attack passes through the first half of the window, the map runs at
   its original speed, so that all frames agree on where it is; the stretching is done between the attacks.
 
@@ -36,6 +37,9 @@ OVERLAP = 6
 
 NEW_ENERGY = 8.0
 """Growth of a bin's energy within one hop from which it counts as an attack: 9 dB."""
+
+NEW_AT_ATTACK = 2.0
+"""The same while an attack enters the window: as much is new as was there. Less would turn a held chord at each hit."""
 
 LOBE = np.array([0.1, 0.2, 0.4, 0.2, 0.1], dtype=np.float32)
 """Weights of a bin's neighbours in its vote: the main lobe of a partial in a Hann window moves as one."""
@@ -68,10 +72,13 @@ def vocode(samples: Samples, time_map: TimeMap, frames: int, rate: int) -> Sampl
     window = np.hanning(size + 1)[:-1].astype(np.float32)
     count = -(-frames // hop) + OVERLAP
     centres = (np.arange(count) - OVERLAP // 2) * hop
-    shifts = np.rint(_shifts(centres, time_map, attacks(samples, rate), rate)).astype(np.int64)
+    starts = attacks(samples, rate)
+    shifts = np.rint(_shifts(centres, time_map, starts, rate)).astype(np.int64)
+    ahead = np.append(starts, np.inf)[np.searchsorted(starts, centres + shifts)] - (centres + shifts)
+    new_energy = np.where(ahead < size / 2, NEW_AT_ATTACK, NEW_ENERGY).astype(np.float32)
     out = np.zeros((samples.shape[1], (count + OVERLAP) * hop), dtype=np.float32)
     k = 0
-    for spectra in _in_step(_analyses(samples, centres + shifts, hop, window)):
+    for spectra in _in_step(_analyses(samples, centres + shifts, hop, window), new_energy):
         for block in np.moveaxis(scipy.fft.irfft(spectra, n=size, axis=2) * window, 1, 0):
             out[:, k * hop : k * hop + size] += block
             k += 1
@@ -123,11 +130,15 @@ def _analyses(
         yield now, earlier
 
 
-def _in_step(analyses: Iterator[tuple[Spectra, Spectra]]) -> Iterator[Spectra]:
-    """Turn each frame into step with the one laid down before it, a batch at a time."""
+def _in_step(analyses: Iterator[tuple[Spectra, Spectra]], new_energy: NDArray[np.float32]) -> Iterator[Spectra]:
+    """Turn each frame into step with the one laid down before it, a batch at a time.
+
+    ``new_energy``, shape ``(frames,)``, is the growth from which a bin of each frame counts as an attack.
+    """
     laid: NDArray[np.complex64] | None = None
-    for now, earlier in analyses:
-        growth = np.maximum(_energy(now) - NEW_ENERGY * _energy(earlier), 0)
+    for batch, (now, earlier) in enumerate(analyses):
+        least = new_energy[batch * BATCH : (batch + 1) * BATCH, None]
+        growth = np.maximum(_energy(now) - least * _energy(earlier), 0)
         laid = np.zeros_like(now[:, 0]) if laid is None else laid
         for k in range(now.shape[1]):
             vote = _with_neighbours((laid * earlier[:, k].conj()).sum(axis=0) + growth[k])
