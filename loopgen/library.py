@@ -53,7 +53,7 @@ def keep(loop: Loop, target: Path, *, file_format: str | None = None, number: in
     else:
         path = target if number is None else target.with_stem(f"{target.stem}-{number}")
     sidecar = path.with_suffix(".json")
-    _check_is_sidecar(sidecar)
+    _check_is_sidecar(sidecar, path)
     text = json.dumps({"file": path.name, **loop.recipe}, indent=2, ensure_ascii=False) + "\n"
     write_whole({sidecar: text.encode(), path: data})
     return Kept(path, sidecar)
@@ -68,6 +68,8 @@ def resolve_format(target: Path, file_format: str | None) -> str:
     """Settle the file format between ``--format`` and the suffix of ``-o``; raises ``InvalidRequest``."""
     if file_format is not None and file_format not in FORMATS:
         raise InvalidRequest("format", file_format, f"one of {', '.join(FORMATS)}")
+    if target.name in {suffix for suffix, _ in FORMATS.values()}:
+        raise InvalidRequest("output", str(target), "a folder, or a file name ending in .wav or .flac")
     if is_folder(target):
         if not target.is_dir() and target.suffix.lower() in {".mp3", ".ogg", ".aif", ".aiff", ".m4a", ".json"}:
             raise InvalidRequest("output", str(target), "a folder, or a file name ending in .wav or .flac")
@@ -86,7 +88,7 @@ def check_writable(target: Path) -> None:
     """Find out before the work whether ``target`` can be written; makes the folder; raises ``OutputUnwritable``."""
     folder = target if is_folder(target) else target.parent
     if not is_folder(target):
-        _check_is_sidecar(target.with_suffix(".json"))
+        _check_is_sidecar(target.with_suffix(".json"), target)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = _temporary(folder / "probe")
@@ -138,6 +140,8 @@ def recall(path: Path) -> Known:
     """What is known of a loop on disk: from its sidecar, else its ``acid`` chunk, else its name."""
     with suppress(OSError, ValueError, KeyError, TypeError, LoopgenError):
         recipe = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        if not _belongs(recipe, path):
+            raise ValueError("another file's sidecar")
         said = dict(recipe["request"])
         key = said.get("key")
         return Known(
@@ -160,11 +164,13 @@ def recall(path: Path) -> Known:
 def _read_name(stem: str) -> Known:
     tempo = re.search(r"(?<![\d.])(\d{2,3}(?:\.\d+)?)[ _-]?bpm", stem, re.IGNORECASE)
     bars = re.search(r"(?<![\d.])(\d{1,3})[ _-]?bars?(?![a-z])", stem, re.IGNORECASE)
+    meter = re.search(r"bars?_(\d{1,2})-(\d{1,2})(?!\d)", stem)
     key = re.search(r"(?:^|[ _-])([A-G][#b]?m?)(?=[ _-]|$)", stem)
     with suppress(InvalidRequest):
         return Known(
             parse_bpm(tempo[1]) if tempo else None,
             check_bars(int(bars[1])) if bars else None,
+            Meter(int(meter[1]), int(meter[2])) if meter else None,
             key=Key.parse(key[1]) if key else None,
         )
     return Known()
@@ -230,13 +236,22 @@ def _free_name(folder: Path, stem: str, suffix: str, data: bytes) -> Path:
     raise OutputUnwritable(f"{folder} holds 10,000 loops named {stem}; give another folder with -o")
 
 
-def _check_is_sidecar(path: Path) -> None:
-    """Refuse to put a sidecar in the place of somebody's own JSON file."""
-    if path.exists():
-        with suppress(OSError, ValueError, TypeError):
-            if "loopgen" in json.loads(path.read_text(encoding="utf-8")):
-                return
-        raise OutputUnwritable(f"{path} is there already and is no loopgen sidecar; give another name with -o")
+def _check_is_sidecar(sidecar: Path, path: Path) -> None:
+    """Refuse to put a loop's sidecar in the place of somebody's own JSON file, or of another loop's sidecar."""
+    if not sidecar.exists():
+        return
+    with suppress(OSError, ValueError, TypeError):
+        recipe = json.loads(sidecar.read_text(encoding="utf-8"))
+        if "loopgen" in recipe and _belongs(recipe, path):
+            return
+        if "loopgen" in recipe:
+            raise OutputUnwritable(f"{sidecar} belongs to {recipe['file']}; give another name with -o")
+    raise OutputUnwritable(f"{sidecar} is there already and is no loopgen sidecar; give another name with -o")
+
+
+def _belongs(recipe: Mapping[str, Any], path: Path) -> bool:
+    """Whether a sidecar of this name is that of ``path`` and not of a loop of the same name in another format."""
+    return Path(str(recipe.get("file", path.name))).suffix == path.suffix
 
 
 def _temporary(path: Path) -> Path:

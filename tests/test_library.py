@@ -154,3 +154,19 @@ def test_somebodys_own_json_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(OutputUnwritable, match=r"package\.json"):
         keep(LOOP, tmp_path / "package.wav")
     assert [path.name for path in tmp_path.iterdir()] == ["package.json"]
+
+
+def test_a_sidecar_is_of_one_file_only(tmp_path: Path) -> None:
+    keep(LOOP, tmp_path / "loop.wav")
+    with pytest.raises(OutputUnwritable, match=r"belongs to loop\.wav"):
+        keep(LOOP, tmp_path / "loop.flac")
+    soundfile.write(tmp_path / "loop.flac", LOOP.audio.samples, LOOP.audio.rate)
+    assert recall(tmp_path / "loop.flac").bpm is None
+    keep(LOOP, tmp_path / "loop.wav")
+
+
+def test_the_meter_is_read_from_a_name(tmp_path: Path) -> None:
+    plain = tmp_path / "loopgen_127.9bpm_Am_3bars_7-8_house_0a1b.flac"
+    soundfile.write(plain, LOOP.audio.samples, LOOP.audio.rate)
+    known = recall(plain)
+    assert (known.bars, known.meter) == (3, Meter(7, 8))

@@ -29,6 +29,7 @@ _SLACK = Fraction(1, 16)
 counts as incomplete; the seam fills it from the other end."""
 
 _CELLS = 4  # a beat
+_WINDOW_SECONDS = 0.1  # at the start of each cell: enough to know it by, at any tempo
 _FLOOR = 3e-3  # of the take's level, -50 dB: differences below it do not count
 _CONTEXT = 1.0  # beats after which a difference from the seam weighs 1/e
 
@@ -44,11 +45,10 @@ def cut(
     """Spans of whole bars that start on a downbeat, the best first; there is always at least one.
 
     Stretches that fade, fall silent or drop out are not used (a pause within the music is, where the loop needs it),
-    clipped ones late. A
-    take (or the good part of it) that is shorter than the loop gives spans of fewer bars, the most of those that
-    divide ``bars`` or are a power of two, to be played several times; one shorter than a bar gives whole beats in the
-    same way; one shorter than a beat gives a span of the loop's whole length that runs past the take's end, into
-    silence. ``Span.stop`` may lie past the end of the audio by up to 1/16 beat in the other cases too, and
+    clipped ones late. A take (or the good part of it) that is shorter than the loop gives spans of fewer bars, the most
+    of those that divide ``bars`` or are a power of two, to be played several times; one shorter than a bar gives whole
+    beats in the same way; one shorter than a beat gives a span of the loop's whole length that runs past the take's
+    end, into silence. ``Span.stop`` may lie past the end of the audio by up to 1/16 beat in the other cases too, and
     ``Span.start`` before sample 0: a seam reads what is missing as silence.
 
     Args:
@@ -204,7 +204,7 @@ def _cells(rule: _Ruler) -> _Cells:
     first = int((gridded.valid[0] / size).__ceil__())
     count = max(1, int((gridded.valid[1] / size).__floor__()) - first)
     starts = np.array([round_half_up((first + k) * size) for k in range(count)])
-    length = max(2, int(size))
+    length = max(2, min(int(size), round(_WINDOW_SECONDS * gridded.audio.rate)))
     at = np.minimum(starts[:, None] + np.arange(length), gridded.audio.frames - 1)
     spectra, points = windowed_spectra(gridded.audio.samples[at])
     level = float(np.sqrt(np.mean(np.square(gridded.audio.samples, dtype=np.float64))))

@@ -105,8 +105,9 @@ def _weaknesses(
         sure = f"{grid.downbeat_confidence:.0%} sure"
         yield f"which beat is one is uncertain ({sure}): the loop may start on another beat of the bar"
     if seamed.pieces > 1:
-        bars = seamed.span.frames / float(gridded.beat_frames) / request.meter.beats
-        whole = f"{round(bars)} bar{'s' * (round(bars) > 1)}" if bars > 0.99 else "less than a bar"
+        beats = round(seamed.span.frames / float(gridded.beat_frames))
+        bars, rest = divmod(beats, request.meter.beats)
+        whole = count(bars, "bar") if not rest else count(beats, "beat")
         yield f"the take holds only {whole} that can be used: played {seamed.pieces} times"
     if abs(gridded.ratio - 1) > FAR:
         asked = float(request.bpm)
@@ -119,6 +120,15 @@ def _weaknesses(
     if faults:
         yield f"the take has no better stretch: the loop {' and '.join(faults)}"
     yield from seam_weaknesses(scores["seam"])
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "bar"), count(2, "bar")
+    ('1 bar', '2 bars')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def seam_weaknesses(seam: Mapping[str, Any]) -> Iterator[str]:

@@ -24,6 +24,10 @@ _CHANCE_AGREEMENT, _CONTRADICTION = 0.25, 0.4
 """An engine's grid is doubted where the attacks agree with it no better than chance, and given up where they agree
 with what is heard so much better."""
 
+_LOOP_BARS, _SURE, _LIKELY_LOOP = 4, 0.8, 0.75
+"""Up to how many bars a recording is taken for a loop, what speaks clearly against that, and how sure it is: the length
+of an arbitrary cut is that near to whole bars in about one case of fifty."""
+
 
 def track(
     audio: Audio,
@@ -55,6 +59,8 @@ def track(
     if known is not None and (trusted or downbeat is not None):
         return known if downbeat is None else _with_downbeat(known, downbeat)
     heard = _analyse(mono, rate, flux, onsets, 60 / float(source_bpm or bpm), source_bpm is not None, meter, downbeat)
+    if downbeat is None:
+        heard = _as_a_loop(heard, audio.seconds)
     if known is not None and _agreement(heard, onsets) < _agreement(known, onsets) + _CONTRADICTION:
         return known
     return heard
@@ -71,12 +77,40 @@ def _analyse(
     bar_quarters = float(meter.quarters)
     period = rough_period(flux, quarter, bar_quarters, width=_KNOWN_TEMPO_OCTAVES if is_sure else _TEMPO_OCTAVES)
     cells = fit_cells(flux, onsets, period, round(CELLS_PER_QUARTER * bar_quarters), seconds)
+    found = CELLS_PER_QUARTER * float(np.mean(np.diff(cells.times)))
+    if is_sure and abs(np.log2(found / quarter)) > _KNOWN_TEMPO_OCTAVES:  # too short to know better than the user
+        return _unheard(onsets, quarter, meter, seconds, downbeat)
     if cells.steady:
         cells = _repeated(cells, mono, rate, onsets)
     if downbeat is not None:
         return _from_downbeat(cells, downbeat, meter, seconds)
     phase = bar_phase(mono, rate, flux, cells, meter)
     return _beats(cells, phase, meter, seconds, _lateness(cells, phase.cell, meter))
+
+
+def _as_a_loop(grid: BeatGrid, seconds: float) -> BeatGrid:
+    """A short recording of whole bars is a loop: it starts on beat 1 and its length is its tempo.
+
+    Unless what is heard speaks clearly against it: a tempo that sways, a beat or a bar that surely lies elsewhere.
+    """
+    if grid.confidence == 0:
+        return grid
+    bar = grid.meter.beats
+    beats = seconds / grid.period
+    count = max(1, round(beats))
+    whole = (count % bar == 0 and count <= _LOOP_BARS * bar) or bar % count == 0
+    tolerance = 0.03 if count <= 2 * bar else 0.01  # of a bar: the longer, the better the tempo is known
+    if not whole or abs(beats - count) > tolerance * bar or grid.wobble > _SNAP_SECONDS:
+        return grid
+    start = float(grid.position(0.0))
+    off_beat = abs(start - round(start)) > 0.125
+    off_bar = (round(start) - grid.downbeat) % bar != 0
+    if (off_beat and grid.confidence >= _SURE) or (off_bar and grid.downbeat_confidence >= _SURE):
+        return grid
+    sure = max(grid.confidence, _LIKELY_LOOP), max(grid.downbeat_confidence, _LIKELY_LOOP if count >= bar else 0.0)
+    return BeatGrid.steady(
+        0.0, seconds / count, seconds, grid.meter, confidence=sure[0], downbeat_confidence=sure[1], source=grid.source
+    )
 
 
 def _repeated(cells: CellGrid, mono: NDArray[np.float32], rate: int, onsets: Onsets) -> CellGrid:

@@ -18,7 +18,11 @@ _NUMBER = r"(\d{1,4}(?:[.,]\d{1,6})?)"
 _TEMPO = re.compile(
     rf"(?:\b(?:at|@)\s*)?(?:\b(?:bpm|tempo)\s*[:=]?\s*{_NUMBER}(?!\d)(?:\s*bpm\b)?|\b{_NUMBER}\s*bpm\b)", re.IGNORECASE
 )
-_METER = re.compile(r"\b(?:in\s+)?(\d{1,2}/(?:1|2|4|8|16))(?!\d)(?:\s*(?:time|meter)\b)?", re.IGNORECASE)
+_METER = re.compile(  # 1/16 is a note value, and so is a fraction before the word for what plays it
+    r"\b(?:in\s+)?((?:[2-9]|[1-6]\d)/(?:2|4|8|16))(?!\d)(?!\s*-?\s*(?:notes?|hats?|hi-?hats?|bass|arp|delay|echo|triplets?)\b)"
+    r"(?:\s*(?:time|meter)\b)?",
+    re.IGNORECASE,
+)
 _MODE = r"(?:harmonic minor|melodic minor|major|minor|maj|min|aeolian|ionian|dorian|phrygian|lydian|mixolydian|locrian)"
 _SIGN = r"(?:\s*-?\s*(?:sharp|flat)|[#♯b♭])?"
 _ARTICLE = r"a\s+(?:major|minor)\s+(?!key|scale|$)\w"  # "a minor detail" names no key

@@ -26,7 +26,18 @@ def test_what_is_typed_is_understood(prompt: str, rest: str, bpm: Fraction, key:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["I am happy", "a major banger", "909 kick, 808 bass", "vitamin C", "add a melody in d", "Bb", "an E-bow"]
+    "prompt",
+    [
+        "I am happy",
+        "a major banger",
+        "909 kick, 808 bass",
+        "vitamin C",
+        "add a melody in d",
+        "Bb",
+        "an E-bow",
+        "1/16 hats",
+        "1/8 note bass",
+    ],
 )
 def test_plain_words_are_left_alone(prompt: str) -> None:
     intent = read_prompt(prompt)
