@@ -189,7 +189,7 @@ def _conform(options: argparse.Namespace) -> None:
         rate=options.rate if options.rate is not None else 44_100,
         engine="conform",
     )
-    source_bpm = parse_bpm(options.source_bpm) if options.source_bpm is not None else None
+    source_bpm = parse_bpm(options.source_bpm, "source-bpm") if options.source_bpm is not None else None
     audio = read_audio(options.take)
     delivery = _Delivery(options, request, ())
     delivery.add(
@@ -259,6 +259,7 @@ class _Delivery:
         library.resolve_format(self._target, options.format)
         library.check_writable(self._target)
         if self._picture:
+            _check_picture(self._picture)
             library.check_writable(self._picture.parent)
         if not options.json:
             for note in self._notes:
@@ -299,7 +300,15 @@ class _Delivery:
         _print_json(shown)
 
 
+def _check_picture(path: Path) -> None:
+    from loopgen.errors import InvalidRequest
+
+    if path.suffix.lower() != ".png":
+        raise InvalidRequest("picture", str(path), "a file name ending in .png")
+
+
 def _draw(loop: Loop, path: Path) -> Path:
+    _check_picture(path)
     from loopgen import library, report
 
     library.write_whole({path: report.draw(loop)})

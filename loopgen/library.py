@@ -139,7 +139,7 @@ class Known:
 def recall(path: Path) -> Known:
     """What is known of a loop on disk: from its sidecar, else its ``acid`` chunk, else its name."""
     with suppress(OSError, ValueError, KeyError, TypeError, LoopgenError):
-        recipe = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        recipe = dict(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
         if not _belongs(recipe, path):
             raise ValueError("another file's sidecar")
         said = dict(recipe["request"])

@@ -62,7 +62,7 @@ def read_midi(path: Path) -> Melody:
     except AudioUnreadable:
         raise
     except (OSError, EOFError, ValueError, KeyError, IndexError, mido.KeySignatureError) as error:
-        raise AudioUnreadable(f"{path} is no MIDI file that can be read ({error or 'truncated'})") from None
+        raise AudioUnreadable(f"{path} is no MIDI file that can be read ({str(error) or 'truncated'})") from None
     if file.ticks_per_beat <= 0:
         raise AudioUnreadable(f"{path} counts time in SMPTE frames; export it with beats (ticks a quarter note)")
     notes: list[Note] = []

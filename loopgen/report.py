@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loopgen.metrics import BOUNDS
+from loopgen.metrics import BOUNDS, failed, strain
 from loopgen.metrics.grid import onset_deviations
 from loopgen.music.loop import Loop
-from loopgen.music.tempo import format_bpm
+from loopgen.music.tempo import counted, format_bpm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +45,7 @@ def fields(loop: Loop, path: Path, picture: Path | None = None) -> dict[str, Any
         "engine_version": engine.get("version"),
         "licence": engine.get("licence"),
         "seed": recipe.get("seed"),
+        "weaker_takes": recipe.get("weaker_takes", []),
         "grid": recipe.get("grid"),
         "seam": loop.scores["seam"],
         "onsets": loop.scores["grid"],
@@ -57,9 +58,7 @@ def fields(loop: Loop, path: Path, picture: Path | None = None) -> dict[str, Any
 
 def rank(shown: Mapping[str, Any]) -> tuple[int, float]:
     """Sorts the objects of ``fields``, the best loop first: fewest warnings, then the least strained seam."""
-    seam = shown["seam"]
-    strain = max(BOUNDS[name].strain(seam[name]) for name in BOUNDS)
-    return len(shown["warnings"]), strain
+    return len(shown["warnings"]), strain(shown["seam"])
 
 
 def describe(loop: Loop, path: Path, picture: Path | None = None, *, plain: bool = False) -> Iterator[str]:
@@ -69,7 +68,7 @@ def describe(loop: Loop, path: Path, picture: Path | None = None, *, plain: bool
     channels = {1: "mono", 2: "stereo"}.get(loop.audio.channels, f"{loop.audio.channels} channels")
     key = recipe.get("key") or request.key
     yield str(path)
-    what = [f"{format_bpm(request.bpm)} BPM", _count(request.bars, "bar") + f" of {request.meter}"]
+    what = [f"{format_bpm(request.bpm)} BPM", counted(request.bars, "bar") + f" of {request.meter}"]
     what += [str(key)] if key else []
     what += [f"{loop.audio.seconds:.3f} s", f"{loop.audio.frames} frames at {loop.audio.rate / 1000:g} kHz", channels]
     yield "  " + dot.join(what)
@@ -77,7 +76,10 @@ def describe(loop: Loop, path: Path, picture: Path | None = None, *, plain: bool
     yield from _rows(_judgement(loop.scores, recipe, dot))
     if engine := recipe.get("engine"):
         made = f"{engine['name']} {engine['version']}, seed {recipe['seed']}"
+        weaker = [f"seed {take['seed']}: {'; '.join(take['warnings'])}" for take in recipe.get("weaker_takes", [])]
         yield from _rows({"engine": made, "": engine.get("note", ""), "licence": engine["licence"]})
+        for take in weaker:
+            yield f"  weaker   {take}"
     for warning in loop.warnings:
         yield f"  warning: {warning}"
     if picture:
@@ -90,16 +92,12 @@ def _rows(rows: Mapping[str, str]) -> Iterator[str]:
             yield f"  {name:<8} {text}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
 def _judgement(scores: Mapping[str, Any], recipe: Mapping[str, Any], dot: str) -> dict[str, str]:
     seam, level = scores["seam"], scores["level"]
-    failed = [name for name, bound in BOUNDS.items() if bound.strain(seam[name]) > 1]
-    verdict = "passes all six" if seam["passes"] else f"fails {', '.join(failed)}"
+    if level["loudness"] is None:
+        return {"seam": "nothing to judge", "level": "silence"}
     metrics = dot.join(f"{name.replace('_', ' ')} {seam[name]:.2f}" for name in BOUNDS)
-    rows = {"seam": f"{verdict}: {metrics}"}
+    rows = {"seam": f"{_verdict(seam)}: {metrics}"}
     if grid := recipe.get("grid"):
         found = f"{grid['tempo']:.4f} BPM in the take ({grid['source']})"
         sure = f"beat {grid['confidence']:.0%}, bar {grid['downbeat_confidence']:.0%} sure"
@@ -109,6 +107,11 @@ def _judgement(scores: Mapping[str, Any], recipe: Mapping[str, Any], dot: str) -
         rows["onsets"] = f"{onsets['onsets']}, half of them within {onsets['deviation_ms']:.2f} ms of a sixteenth"
     rows["level"] = _level(level, dot)
     return rows
+
+
+def _verdict(seam: Mapping[str, Any]) -> str:
+    names = ", ".join(name.replace("_", " ") for name in failed(seam))
+    return f"fails {names}" if names else "passes all six"
 
 
 def _level(level: Mapping[str, Any], dot: str) -> str:
@@ -145,7 +148,7 @@ def draw(loop: Loop) -> bytes:
     name = request.prompt or "loop"
     figure.suptitle(
         f"{name if len(name) < 70 else name[:67] + '...'}\n{format_bpm(request.bpm)} BPM, "
-        f"{_count(request.bars, 'bar')} of {request.meter}, {loop.audio.frames} frames at {loop.audio.rate} Hz",
+        f"{counted(request.bars, 'bar')} of {request.meter}, {loop.audio.frames} frames at {loop.audio.rate} Hz",
         fontsize=11,
     )
     _draw_wave(axes["wave"], loop)
@@ -220,10 +223,7 @@ def _draw_seam(axes: Axes, loop: Loop) -> None:
     axes.set_yticks([])
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    seam = loop.scores["seam"]
-    failed = [name.replace("_", " ") for name, bound in BOUNDS.items() if bound.strain(seam[name]) > 1]
-    verdict = "passes all six" if seam["passes"] else f"fails {', '.join(failed)}"
-    axes.set_title(f"the seam: end | beginning (ms)    {verdict}", **_TITLE)
+    axes.set_title(f"the seam: end | beginning (ms)    {_verdict(loop.scores['seam'])}", **_TITLE)
 
 
 def _draw_onsets(axes: Axes, loop: Loop) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,7 @@ from loopgen.looping.track import track
 from loopgen.music.audio import Audio
 from loopgen.music.loop import Loop, Take
 from loopgen.music.request import SEED_MAX, LoopRequest
-from loopgen.music.tempo import Meter, bar_seconds, format_bpm, parse_bpm
+from loopgen.music.tempo import BPM_RANGE, Meter, bar_seconds, check_bars, counted, format_bpm, parse_bpm
 
 Progress = Callable[[float, str], None]
 """Told the fraction done, 0 to 1, and the stage in words; may raise to cancel."""
@@ -42,7 +42,7 @@ def generate(request: LoopRequest, *, stretcher: str = "auto", progress: Progres
     say = _rising(progress or (lambda fraction, stage: None))
     seed = request.seed
     for variation in range(request.variations):
-        best: Loop | None = None
+        tries: list[Loop] = []
         failure: Exception | None = None
         for attempt in range(ATTEMPTS):
             stage = f"loop {variation + 1} of {request.variations}" + (f", take {attempt + 1}" if attempt else "")
@@ -59,18 +59,17 @@ def generate(request: LoopRequest, *, stretcher: str = "auto", progress: Progres
             except Exception as error:  # an engine may be anybody's, and another seed may do
                 failure = error
                 continue
-            if best is None or weakness(loop) < weakness(best):
-                best = loop
-            if not best.warnings:
+            tries.append(loop)
+            if not loop.warnings:
                 break
-        if best is None:
+        if not tries:
             raise GenerationFailed(
                 f"{engine.name} failed {ATTEMPTS} times, last with {type(failure).__name__}: {failure}; "
                 "try another --engine (`loopgen engines` lists them)"
             ) from failure
-        yield _with_recipe(
-            best, {"name": engine.name, "version": engine.version, "licence": engine.licence, **_facts(best)}
-        )
+        best = min(tries, key=weakness)
+        facts = {"name": engine.name, "version": engine.version, "licence": engine.licence, **_facts(best)}
+        yield _with_recipe(best, facts, [loop for loop in tries if loop is not best])
     say(1.0, "done")
 
 
@@ -88,8 +87,7 @@ def _rising(progress: Progress) -> Progress:
 
 def weakness(loop: Loop) -> tuple[int, float]:
     """Sorts loops, the best first: fewest warnings, then the least strained seam."""
-    seam = loop.scores["seam"]
-    return len(loop.warnings), max(bound.strain(seam[name]) for name, bound in metrics.BOUNDS.items())
+    return len(loop.warnings), metrics.strain(loop.scores["seam"])
 
 
 def conform(
@@ -125,8 +123,9 @@ def inspect(path: Path, *, bpm: str | None = None, bars: int | None = None, mete
     audio = read_audio(path)
     known = library.recall(path)
     used_meter = Meter.parse(meter) if meter else known.meter or Meter()
-    used_bpm = parse_bpm(bpm) if bpm else None if bars else known.bpm
-    used_bars = bars or (None if bpm else known.bars)
+    told = bpm is not None or bars is not None
+    used_bpm = parse_bpm(bpm) if bpm is not None else None if told else known.bpm
+    used_bars = check_bars(bars) if bars is not None else None if told else known.bars
     warnings = []
     if used_bpm is None and used_bars is None:
         warnings.append("the file does not say its tempo: it was measured (--bpm or --bars sets it)")
@@ -136,22 +135,25 @@ def inspect(path: Path, *, bpm: str | None = None, bars: int | None = None, mete
         used_bars = round(audio.seconds / float(bar_seconds(used_bpm, used_meter)))
     used_bars = max(1, used_bars or 1)
     if used_bpm is None:
-        used_bpm = parse_bpm(Fraction(60 * audio.rate, audio.frames) * used_bars * used_meter.quarters)
+        used_bpm = Fraction(60 * audio.rate, audio.frames) * used_bars * used_meter.quarters
+        if not BPM_RANGE[0] <= used_bpm <= BPM_RANGE[1]:
+            length = f"{counted(used_bars, 'bar')} in {audio.seconds:.3g} s would be {float(used_bpm):.4g} BPM"
+            raise InvalidRequest("bars", used_bars, f"another number, or --bpm: {length}, outside of 20 to 999")
     request = LoopRequest(known.prompt, used_bpm, used_bars, used_meter, known.key, rate=audio.rate)
     scores = metrics.evaluate(audio, used_bpm, used_bars, used_meter).to_dict()
     if off := scores["length_error"]:
-        warnings.append(f"the length is {off:+d} samples off {used_bars} bars at {format_bpm(used_bpm)} BPM")
+        warnings.append(f"the length is {off:+d} samples off {counted(used_bars, 'bar')} at {format_bpm(used_bpm)} BPM")
     return Loop(audio, request, scores, known.recipe, (*warnings, *seam_weaknesses(scores["seam"])))
 
 
-def _with_recipe(loop: Loop, engine: Mapping[str, Any]) -> Loop:
-    """Complete the recipe: everything that is needed to make the loop again, and how good it is."""
+def _with_recipe(loop: Loop, engine: Mapping[str, Any], weaker: Sequence[Loop] = ()) -> Loop:
+    """Complete the recipe: what is needed to make the loop again, how good it is, and what was passed over."""
     request = loop.request
     take = loop.take
     melody = request.melody
     asked = {
         "prompt": request.prompt,
-        "bpm": str(request.bpm) if len(format_bpm(request.bpm)) > 9 else format_bpm(request.bpm),
+        "bpm": text if parse_bpm(text := format_bpm(request.bpm)) == request.bpm else str(request.bpm),
         "bars": request.bars,
         "meter": str(request.meter),
         "key": str(request.key) if request.key else None,
@@ -167,6 +169,14 @@ def _with_recipe(loop: Loop, engine: Mapping[str, Any]) -> Loop:
         "engine": dict(engine),
         "key": str(key) if (key := library.loop_key(loop)) else None,
         "seed": take.seed if take else None,
+        "weaker_takes": [
+            {
+                "seed": other.take.seed if other.take else None,
+                "seam": other.scores["seam"],
+                "warnings": [*other.warnings],
+            }
+            for other in weaker
+        ],
         "take": {"rate": take.audio.rate, "frames": take.audio.frames} if take else None,
         **loop.recipe,
         "frames": loop.audio.frames,

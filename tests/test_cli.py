@@ -156,6 +156,8 @@ def test_lists(tmp_path: Path, command: tuple[str, ...]) -> None:
         (("generate", "house", "--bpm", "120", "--melody", "no notes"), "melody"),
         (("generate", "house", "--bpm", "120", "-o", "loop.mp3"), ".wav or .flac"),
         (("generate", "house", "--bpm", "120", "-o", "file.txt/loop.wav"), "cannot be written"),
+        (("generate", "house", "--bpm", "120", "--picture", "p.jpg"), ".png"),
+        (("generate", "house", "--bpm", "120", "-o", ".wav"), ".wav or .flac"),
         (("generate", "--preset", "dub-tecno"), "dub-techno"),
         (("generate",), "prompt"),
         (("conform", "missing.wav", "--bpm", "120"), "does not exist"),

@@ -9,7 +9,7 @@ from loopgen.engines import base
 from loopgen.errors import Cancelled, GenerationFailed, InvalidRequest
 from loopgen.music.audio import Audio
 from loopgen.music.request import LoopRequest
-from loopgen.music.tempo import loop_frames
+from loopgen.music.tempo import loop_frames, parse_bpm
 from tests.loops import pulse_loop
 from tests.stand_in import ENTRIES
 
@@ -23,6 +23,8 @@ def test_a_weak_take_is_made_again_with_the_next_seed() -> None:
     (loop,) = studio.generate(LoopRequest("x", 120, 2, seed=1, engine="moody"))
     assert loop.recipe["seed"] == 3
     assert loop.warnings == ()
+    assert [take["seed"] for take in loop.recipe["weaker_takes"]] == [1, 2]
+    assert "silent" in loop.recipe["weaker_takes"][0]["warnings"][0]
     assert loop.audio.samples.any()
 
 
@@ -64,6 +66,19 @@ def test_the_recipe_says_how_it_was_made() -> None:
     assert recipe["engine"] == {"name": "moody", "version": "1", "licence": "CC0"}
     assert (recipe["key"], recipe["seed"], recipe["take"]["rate"]) == ("Am", 3, 32_000)
     assert recipe["scores"] == loop.scores
+
+
+@pytest.mark.parametrize("bpm", ["60.23", "127.9", "61/3", "99.1234567", "20.0000001", "361/7"])
+def test_the_recipe_keeps_the_tempo_exactly(bpm: str) -> None:
+    (loop,) = studio.generate(LoopRequest("x", bpm, 1, engine="moody"))
+    assert parse_bpm(loop.recipe["request"]["bpm"]) == parse_bpm(bpm)
+
+
+@pytest.mark.parametrize("bars", [0, -3, 5_000])
+def test_inspect_refuses_what_is_no_number_of_bars(tmp_path: Path, bars: int) -> None:
+    kept = library.keep(pulse_loop(), tmp_path)
+    with pytest.raises(InvalidRequest, match="bars"):
+        studio.inspect(kept.path, bars=bars)
 
 
 @pytest.mark.parametrize("downbeat", [-1.0, 99.0, float("nan")])

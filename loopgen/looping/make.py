@@ -14,12 +14,12 @@ from loopgen.looping.cut import cut
 from loopgen.looping.level import level
 from loopgen.looping.stretch import Gridded, stretch
 from loopgen.looping.track import track
-from loopgen.metrics import BOUNDS, clipped, evaluate, usable
+from loopgen.metrics import BOUNDS, clipped, evaluate, failed, usable
 from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid
 from loopgen.music.loop import Loop, Take
 from loopgen.music.request import LoopRequest
-from loopgen.music.tempo import beat_frames
+from loopgen.music.tempo import beat_frames, counted
 
 UNSURE = 0.5
 """Below this confidence the user is told that the beat, or which beat is one, may be wrong."""
@@ -107,7 +107,7 @@ def _weaknesses(
     if seamed.pieces > 1:
         beats = round(seamed.span.frames / float(gridded.beat_frames))
         bars, rest = divmod(beats, request.meter.beats)
-        whole = count(bars, "bar") if not rest else count(beats, "beat")
+        whole = counted(bars, "bar") if not rest else counted(beats, "beat")
         yield f"the take holds only {whole} that can be used: played {seamed.pieces} times"
     if abs(gridded.ratio - 1) > FAR:
         asked = float(request.bpm)
@@ -122,20 +122,8 @@ def _weaknesses(
     yield from seam_weaknesses(scores["seam"])
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> count(1, "bar"), count(2, "bar")
-    ('1 bar', '2 bars')
-    """
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
 def seam_weaknesses(seam: Mapping[str, Any]) -> Iterator[str]:
     """Says which of the seam's metrics are out of bounds, and by how much."""
-    failed = [name for name, bound in BOUNDS.items() if bound.strain(seam[name]) > 1]
-    if failed:
-        values = ", ".join(
-            f"{name.replace('_', ' ')} {seam[name]:.2f} (bound {BOUNDS[name].accept:g})" for name in failed
-        )
-        yield f"the seam may be heard: {values}"
+    values = [f"{name.replace('_', ' ')} {seam[name]:.2f} (bound {BOUNDS[name].accept:g})" for name in failed(seam)]
+    if values:
+        yield f"the seam may be heard: {', '.join(values)}"

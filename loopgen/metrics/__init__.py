@@ -8,7 +8,7 @@ Every function refuses malformed audio with ``ValueError`` and takes silence, an
 from loopgen.metrics.evaluate import LevelScores, Scores, evaluate
 from loopgen.metrics.grid import GridScores, grid, length_error
 from loopgen.metrics.loudness import loudness, sample_peak, true_peak
-from loopgen.metrics.seam import BOUNDS, Bound, SeamJudge, SeamScores, seam
+from loopgen.metrics.seam import BOUNDS, Bound, SeamJudge, SeamScores, failed, seam, strain
 from loopgen.metrics.usable import Usable, clipped, usable
 
 __all__ = [
@@ -22,11 +22,13 @@ __all__ = [
     "Usable",
     "clipped",
     "evaluate",
+    "failed",
     "grid",
     "length_error",
     "loudness",
     "sample_peak",
     "seam",
+    "strain",
     "true_peak",
     "usable",
 ]

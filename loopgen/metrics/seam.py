@@ -24,6 +24,7 @@ accepted by each metric, three quarters by all six.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -61,6 +62,16 @@ BOUNDS = {
     "loudness_step": Bound(natural=0.5, accept=3.2, reject=5.0),
     "chroma_drop": Bound(natural=0.0, accept=0.26, reject=0.45),
 }
+
+
+def failed(seam: Mapping[str, float]) -> list[str]:
+    """Which of the metrics in ``SeamScores.to_dict()`` are out of bounds, in the order of ``BOUNDS``."""
+    return [name for name, bound in BOUNDS.items() if bound.strain(seam[name]) > 1]
+
+
+def strain(seam: Mapping[str, float]) -> float:
+    """The largest strain among the metrics in ``SeamScores.to_dict()``; 1 and below passes."""
+    return max(bound.strain(seam[name]) for name, bound in BOUNDS.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,12 +32,12 @@ _DECIMAL = re.compile(r"\+?\d{1,6}(?:[.,]\d{1,12})?")
 _RATIO = re.compile(r"\d{1,15}/\d{1,15}")
 
 
-def parse_bpm(value: str | float | Fraction | np.integer[Any]) -> Fraction:
+def parse_bpm(value: str | float | Fraction | np.integer[Any], field: str = "bpm") -> Fraction:
     """Turn a tempo into an exact fraction of quarter notes a minute.
 
     A float stands for its shortest decimal form, so 127.9 is 1279/10 and not its binary neighbour.
 
-    Raises ``InvalidRequest`` for anything that is no number within 20 to 999.
+    Raises ``InvalidRequest``, naming ``field``, for anything that is no number within 20 to 999.
 
     >>> parse_bpm("60.23"), parse_bpm(127.9), parse_bpm("120 bpm"), parse_bpm("361/3")
     (Fraction(6023, 100), Fraction(1279, 10), Fraction(120, 1), Fraction(361, 3))
@@ -57,7 +57,7 @@ def parse_bpm(value: str | float | Fraction | np.integer[Any]) -> Fraction:
             numerator, denominator = map(int, text.split("/"))
             bpm = Fraction(numerator, denominator) if denominator else None
     if bpm is None or not BPM_RANGE[0] <= bpm <= BPM_RANGE[1]:
-        raise InvalidRequest("bpm", value, allowed)
+        raise InvalidRequest(field, value, allowed)
     return bpm
 
 
@@ -68,6 +68,15 @@ def format_bpm(bpm: Fraction) -> str:
     ('127.9', '120', '120.333333')
     """
     return f"{float(bpm):.6f}".rstrip("0").rstrip(".")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, for people.
+
+    >>> counted(1, "bar"), counted(2, "bar")
+    ('1 bar', '2 bars')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def round_half_up(x: Fraction) -> int:

@@ -13,7 +13,7 @@ import pytest
 from loopgen.errors import EngineUnavailable
 from loopgen.looping.stretch import check_stretcher, stretch
 from loopgen.looping.stretching.attacks import attacks
-from loopgen.looping.stretching.restore import fade, restore
+from loopgen.looping.stretching.restore import restore
 from loopgen.looping.stretching.timemap import TimeMap, place
 from loopgen.looping.stretching.vocoder import vocode
 from loopgen.music.audio import Audio
@@ -165,10 +165,3 @@ def test_strong_attacks_keep_their_waveform_and_soft_music_is_left_alone() -> No
     quiet = np.zeros((frames, 2), np.float32)
     restore(quiet, pad + np.zeros_like(take), time_map, rate, starts)
     assert not quiet.any()
-
-
-def test_a_fade_keeps_the_level_of_like_and_of_unlike_sounds() -> None:
-    rng = np.random.default_rng(3)
-    a, b = rng.standard_normal((2, 4_000, 2)).astype(np.float32)
-    assert np.allclose(fade(a, a), a, atol=1e-5)
-    assert np.std(fade(a, b)) == pytest.approx(1, abs=0.05)

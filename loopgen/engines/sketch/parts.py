@@ -153,7 +153,7 @@ def lead(
     """An arpeggio, or a phrase that asks and answers: bars A, B, A, C."""
     lines = _dense(genre.lead_lines, style.mood.density)
     if arp:
-        return _arpeggio(chance.pick(lines, "lead", "line"), cells, swing, harmony, centre, genre, chance)
+        return _arpeggio(chance.pick(lines, "lead", "line"), cells, swing, harmony, centre, chance)
     form = (("A", "B", "A", "C"), ("A", "A", "B", "C"), ("A", "B", "C", "B"))[
         int(chance.stream("lead", "form").random() * 3)
     ]
@@ -215,7 +215,6 @@ def _arpeggio(
     swing: Swing,
     harmony: Sequence[Harmony],
     centre: int,
-    genre: Genre,
     chance: Chance,
 ) -> tuple[Played, ...]:
     shape = chance.pick(

@@ -1,5 +1,5 @@
-"""Ways of moving audio along a time map: resampling, Signalsmith Stretch and Rubber Band.
+"""Ways of moving audio along a time map: our vocoder, Signalsmith Stretch and Rubber Band.
 
-Each module has one function from samples and a :class:`~loopgen.looping.stretching.timemap.TimeMap` to samples;
-:mod:`loopgen.looping.stretch` chooses between them.
+Each has one function from samples and a :class:`~loopgen.looping.stretching.timemap.TimeMap` to samples;
+:mod:`loopgen.looping.stretch` chooses between them, and resamples by itself.
 """

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from loopgen.looping.seam import crossfade
 from loopgen.looping.stretching.timemap import TimeMap
 from loopgen.music.audio import Samples
 
@@ -52,14 +53,5 @@ def restore(out: Samples, samples: Samples, time_map: TimeMap, rate: int, attack
             continue
         played, made = samples[start + shift : stop + shift], out[start:stop].copy()
         out[start:stop] = played
-        out[start : start + fade_in] = fade(made[:fade_in], played[:fade_in])
-        out[stop - fade_out : stop] = fade(played[-fade_out:], made[-fade_out:])
-
-
-def fade(old: Samples, new: Samples) -> Samples:
-    """From ``old`` into ``new``, level kept: the gains follow how alike the two are."""
-    turn = np.linspace(0, np.pi / 2, len(old) + 2, dtype=np.float32)[1:-1, None]
-    energy = float(np.sqrt(np.square(old, dtype=np.float64).sum() * np.square(new, dtype=np.float64).sum()))
-    likeness = max(0.0, float((old * new).sum(dtype=np.float64)) / energy) if energy > 0 else 0.0
-    a, b = np.cos(turn), np.sin(turn)
-    return np.asarray((a * old + b * new) / np.sqrt(1 + 2 * a * b * np.float32(likeness)), dtype=np.float32)
+        out[start : start + fade_in] = crossfade(made[:fade_in], played[:fade_in], fade_in)
+        out[stop - fade_out : stop] = crossfade(played[-fade_out:], made[-fade_out:], fade_out)

@@ -36,11 +36,6 @@ class TimeMap:
         return _interpolate(target, self.target, self.source)
 
     @property
-    def slopes(self) -> Floats:
-        """Output length over input length between each pair of neighbours, shape ``(n - 1,)``."""
-        return np.asarray(np.diff(self.target) / np.diff(self.source))
-
-    @property
     def ratio(self) -> float:
         """Output length over input length from the first pair to the last."""
         return float((self.target[-1] - self.target[0]) / (self.source[-1] - self.source[0]))
