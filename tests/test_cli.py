@@ -114,7 +114,7 @@ def test_a_take_becomes_a_loop_and_is_inspected(tmp_path: Path, groove: Path) ->
     assert made["frames"] == loop_frames(parse_bpm(124), 4, Meter(), 44_100)
     assert made["grid"]["tempo"] == pytest.approx(118, rel=1e-4)
     assert made["seam"]["passes"]
-    assert made["onsets"]["deviation_95_ms"] < 1.5
+    assert made["onsets"]["deviation_95_ms"] < 1
     seen = as_json(loopgen("inspect", "loop.wav", "--picture", "out.png", "--json", cwd=tmp_path))
     assert (seen["bpm"], seen["bars"]) == (124.0, 4)
     assert seen["seam"] == pytest.approx(made["seam"], abs=0.01)  # 24 bits away from the loop itself

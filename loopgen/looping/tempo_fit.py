@@ -220,8 +220,9 @@ _LEAST_SWAY = 0.0015
 """A take counts as steady unless a curve is clearly likelier (in nats) and sways by more than this (rms seconds): a
 curve through a steady take only follows the player's scatter, and a real wobble gains hundreds."""
 
-_SHORTEST_BEND = 2.5
-"""Shortest half-wave of the slow curve, in seconds."""
+_SHORTEST_BEND = 1.25
+"""Shortest half-wave of the slow curve, in seconds: two octaves above a sway of five seconds, since cosines that are
+tied to the take's ends need higher orders for a sway that is not."""
 
 _LONGEST_PATTERN = 32
 """Cells of a bar have their own offsets unless bars are longer than this or do not repeat; then those of a quarter."""
