@@ -1,11 +1,13 @@
-"""The command line: the only place that reads arguments, prints and exits."""
+"""``loopgen generate``, ``conform`` and ``inspect``: loops made, kept and measured."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from loopgen.cli.common import Commands, Parser, add_command, plain_terminal, print_json, say
 
 if TYPE_CHECKING:  # heavy modules are imported by the command that needs them: --help answers at once
     from pathlib import Path
@@ -13,87 +15,16 @@ if TYPE_CHECKING:  # heavy modules are imported by the command that needs them: 
     from loopgen.music.loop import Loop
     from loopgen.music.request import LoopRequest
 
-USAGE, FAILED, INTERRUPTED = 2, 1, 130
 
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {message} (`{self.prog} --help` shows what can be given)\n")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 1 job failed, 2 unusable input, 130 interrupted."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    try:
-        options = build_parser().parse_args(arguments)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else USAGE
-    try:
-        options.run(options)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        _say("loopgen: interrupted; nothing half-written is left behind")
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as in `loopgen engines | head -1`
-        sys.stderr.close()
-        return 0
-    except Exception as error:
-        if options.debug:
-            raise
-        return _explain(error)
-    return 0
-
-
-def _explain(error: Exception) -> int:
-    from loopgen.errors import LoopgenError
-
-    if isinstance(error, LoopgenError):
-        _say(f"loopgen: {error}")
-        return error.exit_status
-    if isinstance(error, MemoryError):
-        _say("loopgen: not enough memory for this request; give fewer bars or a lower --rate")
-        return FAILED
-    _say(f"loopgen: internal error: {type(error).__name__}: {error} (--debug shows where; please report it)")
-    return FAILED
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
-    from loopgen import __version__
-
-    parser = _Parser(prog="loopgen", description="A prompt and a tempo become a seamless loop of exactly that tempo.")
-    parser.add_argument("--version", action="version", version=f"loopgen {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+def add(commands: Commands[Parser]) -> None:
+    """Add the three commands."""
     _add_generate(commands)
     _add_conform(commands)
     _add_inspect(commands)
-    _add_command(commands, "engines", _engines, "list the engines, and why some cannot be used")
-    presets = _add_command(commands, "presets", _presets, "list the presets, or show one")
-    presets.add_argument("name", nargs="?", help="the preset to show")
-    return parser
 
 
-_Commands = argparse._SubParsersAction  # argparse has no public name for what add_subparsers() returns
-
-
-def _add_command(
-    commands: _Commands[_Parser], name: str, run: Callable[[argparse.Namespace], None], text: str
-) -> _Parser:
-    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    command.add_argument("--json", action="store_true", help="print one JSON object for machines")
-    command.add_argument("--debug", action="store_true", help="show a traceback when something fails")
-    command.set_defaults(run=run)
-    return command
-
-
-def _add_generate(commands: _Commands[_Parser]) -> None:
-    command = _add_command(commands, "generate", _generate, "make loops from a prompt")
+def _add_generate(commands: Commands[Parser]) -> None:
+    command = add_command(commands, "generate", _generate, "make loops from a prompt")
     command.add_argument("prompt", nargs="?", help='what it should sound like: "dub techno, rolling bass, rainy"')
     command.add_argument("--preset", metavar="NAME", help="a sound of `loopgen presets`; other options override it")
     command.add_argument("--engine", metavar="NAME", help="an engine of `loopgen engines` (default: auto, the best)")
@@ -106,8 +37,8 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     _add_loop_options(command)
 
 
-def _add_conform(commands: _Commands[_Parser]) -> None:
-    command = _add_command(commands, "conform", _conform, "turn a recording into a loop of an exact tempo")
+def _add_conform(commands: Commands[Parser]) -> None:
+    command = add_command(commands, "conform", _conform, "turn a recording into a loop of an exact tempo")
     command.add_argument("take", help="a WAV, FLAC, OGG, MP3 or AIFF file")
     command.add_argument("--source-bpm", metavar="BPM", help="the recording's own tempo, if you know it")
     command.add_argument("--downbeat", type=float, metavar="SECONDS", help="where a bar begins, if you know it")
@@ -115,7 +46,7 @@ def _add_conform(commands: _Commands[_Parser]) -> None:
     _add_loop_options(command)
 
 
-def _add_loop_options(command: _Parser) -> None:
+def _add_loop_options(command: Parser) -> None:
     command.add_argument("--bpm", help="quarter notes a minute, 20 to 999, kept exactly: 127.9")
     command.add_argument("--bars", type=int, help="1 to 256 (default: 4)")
     command.add_argument("--meter", metavar="N/D", help="like 3/4, 6/8 or 7/8 (default: 4/4)")
@@ -128,8 +59,8 @@ def _add_loop_options(command: _Parser) -> None:
     command.add_argument("--picture", metavar="PNG", help="also draw the loop's report into this file")
 
 
-def _add_inspect(commands: _Commands[_Parser]) -> None:
-    command = _add_command(commands, "inspect", _inspect, "measure a loop: tempo, grid, seam, level")
+def _add_inspect(commands: Commands[Parser]) -> None:
+    command = add_command(commands, "inspect", _inspect, "measure a loop: tempo, grid, seam, level")
     command.add_argument("file", help="a loop; its tempo is read from its sidecar, its tags or its name, or measured")
     command.add_argument("--bpm", help="its tempo, if the file does not say")
     command.add_argument("--bars", type=int, help="its number of bars, if the file does not say")
@@ -207,40 +138,9 @@ def _inspect(options: argparse.Namespace) -> None:
     loop = studio.inspect(path, bpm=options.bpm, bars=options.bars, meter=options.meter)
     picture = _draw(loop, Path(options.picture)) if options.picture else None
     if options.json:
-        _print_json(report.fields(loop, path, picture))
+        print_json(report.fields(loop, path, picture))
     else:
-        print("\n".join(report.describe(loop, path, picture, plain=_plain_terminal())))
-
-
-def _engines(options: argparse.Namespace) -> None:
-    from dataclasses import asdict
-
-    from loopgen.engines.base import engines
-
-    found = engines()
-    if options.json:
-        _print_json({"engines": [asdict(engine) for engine in found]})
-        return
-    width = max(len(engine.name) for engine in found)
-    for engine in found:
-        state = "available" if engine.available else f"not available: {engine.reason}"
-        print(f"{engine.name:<{width}}  {engine.description}\n{'':<{width}}  {state}; licence: {engine.licence}")
-
-
-def _presets(options: argparse.Namespace) -> None:
-    from loopgen import presets
-
-    chosen = [presets.load(name) for name in ([options.name] if options.name else presets.names())]
-    if options.json:
-        shown = [{"name": preset.name, "description": preset.description, **preset.fields} for preset in chosen]
-        _print_json({"presets": shown})
-    elif options.name:
-        for key, value in {"description": chosen[0].description, **chosen[0].fields}.items():
-            print(f"{key:<12} {value}")
-    else:
-        width = max(len(preset.name) for preset in chosen)
-        for preset in chosen:
-            print(f"{preset.name:<{width}}  {preset.description}")
+        print("\n".join(report.describe(loop, path, picture, plain=plain_terminal())))
 
 
 class _Delivery:
@@ -263,7 +163,7 @@ class _Delivery:
             library.check_writable(self._picture.parent)
         if not options.json:
             for note in self._notes:
-                _say(f"note: {note}")
+                say(f"note: {note}")
 
     def progress(self, fraction: float, stage: str) -> None:
         """Show how far the work is, on a terminal only."""
@@ -285,7 +185,7 @@ class _Delivery:
         if self._progress_shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
         if not self._options.json:
-            print("\n".join(report.describe(loop, kept.path, picture, plain=_plain_terminal())), flush=True)
+            print("\n".join(report.describe(loop, kept.path, picture, plain=plain_terminal())), flush=True)
 
     def close(self) -> None:
         """Print the JSON object: the best loop's fields, and all ``variations`` where there are several."""
@@ -297,7 +197,7 @@ class _Delivery:
         shown = dict(best, notes=list(self._notes))
         if len(self._shown) > 1:
             shown["variations"] = self._shown
-        _print_json(shown)
+        print_json(shown)
 
 
 def _check_picture(path: Path) -> None:
@@ -313,14 +213,3 @@ def _draw(loop: Loop, path: Path) -> Path:
 
     library.write_whole({path: report.draw(loop)})
     return path
-
-
-def _print_json(value: object) -> None:
-    import json
-
-    print(json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False))
-
-
-def _plain_terminal() -> bool:
-    """Whether the terminal cannot show block characters."""
-    return "utf" not in (sys.stdout.encoding or "").lower()
