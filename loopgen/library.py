@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
-import os
 import re
-import secrets
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,6 +17,7 @@ from typing import Any
 import soundfile
 
 from loopgen.errors import InvalidRequest, LoopgenError, OutputUnwritable
+from loopgen.files import check_folder, write_whole
 from loopgen.music.key import Key
 from loopgen.music.loop import Loop
 from loopgen.music.tempo import Meter, check_bars, format_bpm, parse_bpm
@@ -86,42 +84,9 @@ def resolve_format(target: Path, file_format: str | None) -> str:
 
 def check_writable(target: Path) -> None:
     """Find out before the work whether ``target`` can be written; makes the folder; raises ``OutputUnwritable``."""
-    folder = target if is_folder(target) else target.parent
     if not is_folder(target):
         _check_is_sidecar(target.with_suffix(".json"), target)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = _temporary(folder / "probe")
-        try:
-            probe.touch(exist_ok=False)
-        finally:
-            probe.unlink(missing_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error) from None
-
-
-def write_whole(files: Mapping[Path, bytes]) -> None:
-    """Write files so that each final name holds all of its bytes or is not touched.
-
-    Everything goes to temporary names beside the targets and is flushed to disk, then renamed in the given order.
-    Raises ``OutputUnwritable``; temporary files are removed whatever happens.
-    """
-    temporary = {path: _temporary(path) for path in files}
-    path = next(iter(files))
-    try:
-        for path, data in files.items():
-            with temporary[path].open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        for path in files:
-            temporary[path].replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    finally:
-        for leftover in temporary.values():
-            with suppress(OSError):
-                leftover.unlink(missing_ok=True)
+    check_folder(target if is_folder(target) else target.parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +198,7 @@ def _free_name(folder: Path, stem: str, suffix: str, data: bytes) -> Path:
         path = folder / (stem + (f"-{number}" if number > 1 else "") + suffix)
         if not path.exists() or path.read_bytes() == data:
             return path
-    raise OutputUnwritable(f"{folder} holds 10,000 loops named {stem}; give another folder with -o")
+    raise OutputUnwritable(f"{folder} holds 10,000 loops named {stem}; give another folder")
 
 
 def _check_is_sidecar(sidecar: Path, path: Path) -> None:
@@ -245,29 +210,10 @@ def _check_is_sidecar(sidecar: Path, path: Path) -> None:
         if "loopgen" in recipe and _belongs(recipe, path):
             return
         if "loopgen" in recipe:
-            raise OutputUnwritable(f"{sidecar} belongs to {recipe['file']}; give another name with -o")
-    raise OutputUnwritable(f"{sidecar} is there already and is no loopgen sidecar; give another name with -o")
+            raise OutputUnwritable(f"{sidecar} belongs to {recipe['file']}; give another name")
+    raise OutputUnwritable(f"{sidecar} is there already and is no loopgen sidecar; give another name")
 
 
 def _belongs(recipe: Mapping[str, Any], path: Path) -> bool:
     """Whether a sidecar of this name is that of ``path`` and not of a loop of the same name in another format."""
     return Path(str(recipe.get("file", path.name))).suffix == path.suffix
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")
-
-
-def _unwritable(path: Path, error: OSError) -> OutputUnwritable:
-    hints: dict[int, str] = {
-        errno.ENOSPC: "the disk is full; free some space or give another folder with -o",
-        errno.EDQUOT if hasattr(errno, "EDQUOT") else -1: "the disk quota is used up; give another folder with -o",
-        errno.EFBIG: "the disk takes no file of this size; give another folder with -o",
-        errno.EACCES: "there is no permission to write here; give another folder with -o",
-        errno.EPERM: "there is no permission to write here; give another folder with -o",
-        errno.EROFS: "the drive is read-only; give another folder with -o",
-        errno.ENOTDIR: "a part of this path is a file and not a folder; give another with -o",
-        errno.EEXIST: "a file is in the way of this folder; give another with -o",
-        errno.ENAMETOOLONG: "the name is too long; give a shorter one with -o",
-    }
-    return OutputUnwritable(f"{path} cannot be written: {hints.get(error.errno or 0, error.strerror or str(error))}")

@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from loopgen.errors import InvalidRequest, OutputUnwritable
-from loopgen.library import check_writable, keep, recall, slug, write_whole
+from loopgen.files import write_whole
+from loopgen.library import check_writable, keep, recall, slug
 from loopgen.music.tempo import Meter
 from loopgen.wav import chunks
 from tests.loops import pulse_loop

@@ -1,0 +1,77 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from loopgen.errors import OutputUnwritable
+from loopgen.files import check_folder, make_folder, sweep, write_whole
+
+DYING = """
+import os, sys
+from pathlib import Path
+from loopgen.files import write_whole
+folder, steps = Path(sys.argv[1]), int(sys.argv[2])
+left = steps
+def dying(function):
+    def call(*given, **named):
+        global left
+        if not left:
+            os._exit(9)
+        left -= 1
+        return function(*given, **named)
+    return call
+os.fsync, Path.replace = dying(os.fsync), dying(Path.replace)
+write_whole({folder / "loop.json": b"{}", folder / "loop.wav": b"sound"})
+"""
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_what_a_process_left_when_it_died_at_any_step_is_swept(tmp_path: Path, steps: int) -> None:
+    own = {"other.json": "mine", ".loop.wav.1-00000000-1.tmp": "another process writes it", ".hidden.tmp": "mine"}
+    for name, text in own.items():
+        (tmp_path / name).write_text(text)
+    worker = subprocess.Popen(
+        [sys.executable, "-c", DYING, str(tmp_path), str(steps)], cwd=Path(__file__).parent.parent
+    )
+    assert worker.wait(60) == (9 if steps < 4 else 0)
+    assert len(list(tmp_path.iterdir())) > len(own)
+    removed = sweep(tmp_path, worker.pid)
+    left = {path.name for path in tmp_path.iterdir()} - own.keys()
+    assert left == ({"loop.json", "loop.wav"} if steps == 4 else set())
+    assert bool(removed) == (steps < 4)
+    assert own.items() == {name: (tmp_path / name).read_text() for name in own}.items()
+
+
+def test_a_sidecar_that_was_there_before_is_not_swept(tmp_path: Path) -> None:
+    (tmp_path / "loop.json").write_text("of a loop that was moved away")
+    worker = subprocess.Popen([sys.executable, "-c", DYING, str(tmp_path), "1"], cwd=Path(__file__).parent.parent)
+    assert worker.wait(60) == 9
+    assert len(sweep(tmp_path, worker.pid)) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["loop.json"]
+
+
+def test_sweeping_what_is_no_folder_finds_nothing(tmp_path: Path) -> None:
+    assert sweep(tmp_path / "gone", 1) == []
+
+
+def test_a_folder_is_made_on_demand_and_a_file_in_its_way_is_said(tmp_path: Path) -> None:
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    check_folder(tmp_path / "a" / "c")
+    assert list((tmp_path / "a" / "c").iterdir()) == []
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputUnwritable, match="in the way"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(OutputUnwritable, match="cannot be written"):
+        write_whole({tmp_path / "nowhere" / "x": b""})
+
+
+def test_long_names_fit(tmp_path: Path) -> None:
+    path = tmp_path / ("ä" * 110 + ".wav")
+    try:
+        path.touch()
+    except OSError:
+        pytest.skip("this file system has shorter names")
+    write_whole({path: b"sound"})
+    assert path.read_bytes() == b"sound"
+    assert list(tmp_path.iterdir()) == [path]
