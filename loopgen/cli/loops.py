@@ -30,6 +30,7 @@ def _add_generate(commands: Commands[Parser]) -> None:
     command.add_argument("--engine", metavar="NAME", help="an engine of `loopgen engines` (default: auto, the best)")
     command.add_argument("--key", metavar="KEY", help="like Am, F# minor or D dorian (default: the engine chooses)")
     command.add_argument("--melody", metavar="NOTES", help='a .mid file, or notes: "A4 C5 E5:2 r D5:0.5"')
+    command.add_argument("--chords", metavar="SYMBOLS", help='instead of a melody, one a bar: "Am F C/E N.C."')
     command.add_argument(
         "--seed", type=int, help="0 to 4294967295; the same seed gives the same loop (default: random)"
     )
@@ -69,33 +70,14 @@ def _add_inspect(commands: Commands[Parser]) -> None:
 
 
 def _generate(options: argparse.Namespace) -> None:
-    import secrets
-
-    from loopgen import presets, studio
-    from loopgen.errors import InvalidRequest
+    from loopgen import studio
     from loopgen.midi import read_melody
-    from loopgen.music.prompt import read_prompt
-    from loopgen.music.request import SEED_MAX, LoopRequest
+    from loopgen.orders import ASKED, settle
 
-    sound = presets.load(options.preset).fields if options.preset else {}
-    prompt = options.prompt if options.prompt is not None else sound.get("prompt")
-    if prompt is None:
-        raise InvalidRequest("prompt", "", "a prompt like 'dub techno, rolling bass', or --preset NAME")
-    intent = read_prompt(prompt, options.bpm, options.key, options.meter, otherwise=sound)
-    request = LoopRequest(
-        intent.prompt,
-        intent.bpm,
-        bars=options.bars if options.bars is not None else sound.get("bars", 4),
-        meter=intent.meter,
-        key=intent.key,
-        melody=read_melody(options.melody) if options.melody is not None else None,
-        seed=options.seed if options.seed is not None else secrets.randbelow(SEED_MAX + 1),
-        variations=options.variations,
-        rate=options.rate if options.rate is not None else 44_100,
-        engine=options.engine if options.engine is not None else sound.get("engine", "auto"),
-    )
-    delivery = _Delivery(options, request, intent.notes)
-    for loop in studio.generate(request, stretcher=options.stretcher, progress=delivery.progress):
+    melody = read_melody(options.melody) if options.melody is not None else None
+    settled = settle({name: getattr(options, name) for name in ASKED}, melody)
+    delivery = _Delivery(options, settled.request, settled.notes)
+    for loop in studio.generate(settled.request, stretcher=options.stretcher, progress=delivery.progress):
         delivery.add(loop)
     delivery.close()
 

@@ -1,0 +1,95 @@
+"""What was asked for, in whatever words, becomes one request: the same way for the command line and the server."""
+
+from __future__ import annotations
+
+import difflib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from loopgen import presets
+from loopgen.errors import InvalidRequest
+from loopgen.music.chords import parse_chords
+from loopgen.music.melody import Melody
+from loopgen.music.prompt import read_prompt
+from loopgen.music.request import SEED_MAX, LoopRequest
+
+ASKED: Mapping[str, str] = MappingProxyType(
+    {
+        "prompt": "what it should sound like; may name tempo, key and meter",
+        "preset": "a sound of `loopgen presets`",
+        "bpm": "quarter notes a minute, 20 to 999",
+        "bars": "1 to 256",
+        "meter": "like 3/4",
+        "key": "like Am",
+        "chords": "chord symbols, one a bar",
+        "seed": "0 to 4294967295",
+        "variations": "1 to 16",
+        "rate": "8000 to 192000 Hz",
+        "engine": "an engine of `loopgen engines`",
+    }
+)
+"""Name -> meaning of everything that an order may hold."""
+
+DEFAULTS: Mapping[str, Any] = MappingProxyType({"bars": 4, "variations": 1, "rate": 44_100, "engine": "auto"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A request, and ``notes`` that tell the user in plain words what was decided for them."""
+
+    request: LoopRequest
+    notes: tuple[str, ...]
+
+
+def settle(
+    asked: Mapping[str, Any],
+    melody: Melody | None = None,
+    *,
+    own_presets: Path | None = None,
+    otherwise: Mapping[str, Any] | None = None,
+) -> Settled:
+    """Settle an order: what is given wins over the prompt's words, these over the preset, this over ``otherwise``.
+
+    ``asked`` holds values under the names of ``ASKED`` (None counts as absent), ``otherwise`` the user's own defaults
+    for ``bars``, ``rate`` or ``engine``. A seed is drawn where none is given. ``own_presets`` is the folder of the
+    user's presets.
+
+    Raises ``InvalidRequest`` for a name or value that cannot be used, ``PresetUnusable`` for the preset.
+
+    >>> settled = settle({"prompt": "dub techno, 127.9 bpm", "chords": "Am F", "seed": 7})
+    >>> settled.request.prompt, float(settled.request.bpm), settled.request.melody.length
+    ('dub techno', 127.9, 8.0)
+    """
+    given = {name: value for name, value in asked.items() if value is not None}
+    for name in given:
+        if name not in ASKED:
+            near = difflib.get_close_matches(str(name), ASKED, 1)
+            raise InvalidRequest("order", name, f"{near[0]!r}" if near else f"one of {', '.join(ASKED)}")
+    for name in ("prompt", "preset", "chords", "engine"):
+        if not isinstance(given.get(name, ""), str):
+            raise InvalidRequest(name, given[name], "text")
+    if "chords" in given and melody is not None:
+        raise InvalidRequest("chords", given["chords"], "either chords or a melody: the melody brings its own harmony")
+    sound = presets.load(given["preset"], own_presets).fields if "preset" in given else {}
+    prompt = given.get("prompt", sound.get("prompt"))
+    if prompt is None:
+        raise InvalidRequest("prompt", "", "a prompt like 'dub techno, rolling bass', or a preset")
+    intent = read_prompt(prompt, given.get("bpm"), given.get("key"), given.get("meter"), otherwise=sound)
+    rest = {**DEFAULTS, **(otherwise or {}), **sound, **given}
+    request = LoopRequest(
+        intent.prompt,
+        intent.bpm,
+        bars=rest["bars"],
+        meter=intent.meter,
+        key=intent.key,
+        melody=parse_chords(given["chords"], intent.meter) if "chords" in given else melody,
+        seed=given["seed"] if "seed" in given else secrets.randbelow(SEED_MAX + 1),
+        variations=rest["variations"],
+        rate=rest["rate"],
+        engine=rest["engine"],
+    )
+    return Settled(request, intent.notes)
