@@ -1,0 +1,86 @@
+"""A second way to find the server: a small JSON file in the user's state folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from loopgen import __version__
+from loopgen.errors import LoopgenError
+from loopgen.files import write_whole
+
+FILE = "server.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server as its file tells of it."""
+
+    host: str
+    port: int
+    pid: int
+    version: str
+
+
+def announce(state_folder: Path, host: str, port: int) -> bool:
+    """Write the file, unless another living server has; returns whether it was written.
+
+    A file whose process is dead is taken over. That the folder cannot be written stops nobody from serving.
+    """
+    other = running(state_folder)
+    if other is not None and other.pid != os.getpid():
+        return False
+    with suppress(OSError, LoopgenError):
+        state_folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(asdict(Running(host, port, os.getpid(), __version__)))
+        write_whole({state_folder / FILE: text.encode()})
+        return True
+    return False
+
+
+def withdraw(state_folder: Path) -> None:
+    """Remove the file, if it is this process's."""
+    found = _read(state_folder)
+    if found is not None and found.pid == os.getpid():
+        with suppress(OSError):
+            (state_folder / FILE).unlink()
+
+
+def running(state_folder: Path) -> Running | None:
+    """The living server that the file tells of, if there is one."""
+    found = _read(state_folder)
+    return found if found is not None and _alive(found.pid) else None
+
+
+def _read(state_folder: Path) -> Running | None:
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        said = json.loads((state_folder / FILE).read_text(encoding="utf-8"))
+        return Running(str(said["host"]), int(said["port"]), int(said["pid"]), str(said["version"]))
+    return None
+
+
+def _alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    if sys.platform == "win32":  # there, os.kill would end the process
+        import ctypes
+
+        kernel = ctypes.windll.kernel32
+        handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+        if not handle:
+            return False
+        code = ctypes.c_ulong()
+        kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+        kernel.CloseHandle(handle)
+        return code.value == 259  # STILL_ACTIVE
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

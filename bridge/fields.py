@@ -1,0 +1,124 @@
+"""The values that `generate` takes and the session keeps: how each is read off the wire, and how it is shown again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from bridge.wire import Value
+from loopgen.errors import InvalidRequest
+from loopgen.music.key import Key
+from loopgen.music.names import check_name
+from loopgen.music.request import PROMPT_CHARACTERS, SEED_MAX, VARIATIONS_MAX
+from loopgen.music.tempo import BARS_RANGE, RATE_RANGE, Meter, format_bpm, parse_bpm
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value by name. ``tag`` is its OSC type in answers, ``session`` whether clients share it."""
+
+    name: str
+    allowed: str
+    read: Callable[[Value], Any]
+    tag: str = "s"
+    session: bool = True
+
+    def show(self, value: Any) -> Value:
+        """A value as it goes over the wire; empty text where there is none."""
+        if value is None:
+            return ""
+        if isinstance(value, Fraction):
+            return exact(value)
+        return int(value) if self.tag == "i" else str(value)
+
+
+def exact(bpm: Fraction) -> str:
+    """A tempo as text that gives back the very same tempo.
+
+    >>> exact(Fraction(6023, 100)), exact(Fraction(361, 3))
+    ('60.23', '361/3')
+    """
+    shown = format_bpm(bpm)
+    return shown if parse_bpm(shown) == bpm else str(bpm)
+
+
+def text(name: str, value: Value, longest: int) -> str:
+    """Text of one line; raises ``InvalidRequest``. Whole numbers are taken as their digits."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    shown = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    if shown is None or len(shown) > longest or not all(c.isprintable() for c in shown):
+        raise InvalidRequest(name, value, f"one line of text, at most {longest} characters")
+    return shown
+
+
+def whole(name: str, value: Value, low: int, high: int) -> int:
+    """A whole number, sent as int, float or digits; raises ``InvalidRequest``.
+
+    >>> whole("bars", 4.0, 1, 256), whole("bars", "8", 1, 256)
+    (4, 8)
+    """
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InvalidRequest(name, value, f"a whole number from {low} to {high}")
+    return value
+
+
+def number(name: str, value: Value, low: float, high: float) -> float:
+    """A number, sent as int or float; raises ``InvalidRequest``."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InvalidRequest(name, value, f"a number from {low} to {high}")
+    return float(value)
+
+
+def read_tempo(value: Value) -> Fraction:
+    """A tempo: text is kept exactly, a number is rounded to 0.001 BPM, for OSC floats have 24 bits.
+
+    >>> import struct
+    >>> read_tempo("60.23"), read_tempo(struct.unpack("f", struct.pack("f", 127.9))[0])
+    (Fraction(6023, 100), Fraction(1279, 10))
+    """
+    if isinstance(value, float):
+        value = round(value, 3)
+    return parse_bpm(value if isinstance(value, str | int | float) else str(value), "tempo")
+
+
+def _whole(name: str, low: int, high: int) -> Callable[[Value], int]:
+    return lambda value: whole(name, value, low, high)
+
+
+def _text(name: str, longest: int) -> Callable[[Value], str]:
+    return lambda value: text(name, value, longest)
+
+
+def _name(name: str) -> Callable[[Value], str]:
+    return lambda value: check_name(name, text(name, value, 64))
+
+
+FIELDS = (
+    Field(
+        "prompt", f"what it should sound like, up to {PROMPT_CHARACTERS} characters", _text("prompt", PROMPT_CHARACTERS)
+    ),
+    Field("tempo", "20 to 999 quarter notes a minute; text is kept exactly, a number rounded to 0.001", read_tempo),
+    Field("bars", f"{BARS_RANGE[0]} to {BARS_RANGE[1]}", _whole("bars", *BARS_RANGE), "i"),
+    Field("meter", "like 4/4, 6/8 or 7/8", lambda value: str(Meter.parse(text("meter", value, 8)))),
+    Field("key", "like Am, F# minor or D dorian", lambda value: str(Key.parse(text("key", value, 32)))),
+    Field("preset", "a preset's name", _name("preset")),
+    Field("engine", "an engine's name, or auto", _text("engine", 64)),
+    Field("variations", f"1 to {VARIATIONS_MAX} loops", _whole("variations", 1, VARIATIONS_MAX), "i"),
+    Field("rate", f"{RATE_RANGE[0]} to {RATE_RANGE[1]} Hz", _whole("rate", *RATE_RANGE), "i"),
+    Field("folder", "name of a folder below the output root", _name("folder")),
+    Field("seed", f"0 to {SEED_MAX}; random if left out", _whole("seed", 0, SEED_MAX), "i", session=False),
+    Field("melody", "id of a clip that was sent before", _text("melody", 64), session=False),
+    Field("chords", "like Am F C G, one a bar", _text("chords", 256), session=False),
+    Field("num", "the meter's numerator, for senders that have it apart", _whole("num", 1, 64), "i", session=False),
+    Field("den", "its denominator", _whole("den", 1, 64), "i", session=False),
+)
+
+BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS}
+SESSION = tuple(field for field in FIELDS if field.session)

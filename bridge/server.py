@@ -1,0 +1,233 @@
+"""The server: a UDP socket, one thread that answers, and the life cycle around them."""
+
+from __future__ import annotations
+
+import errno
+import selectors
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from loopgen.jobs import Job, Jobs
+
+from bridge import discovery
+from bridge.peers import Address
+from bridge.protocol import INBOX, PORT
+from bridge.service import Notice, Service
+from bridge.session import Session
+from bridge.slow import Slow
+from bridge.wire import BYTES_IN
+from loopgen.engines.base import engines
+from loopgen.errors import InvalidRequest, OutputUnwritable, PortTaken
+
+RECEIVE_BUFFER = 4_000_000
+"""Bytes asked of the system for datagrams that wait; it may grant less."""
+
+_BATCH = 512
+_PING = b"/loopgen/ping\0"
+
+
+class Server:
+    """loopgen on a UDP port. ``listener`` gets a ``Notice`` for whatever is worth showing, on threads of the server."""
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = PORT,
+        *,
+        output: Path,
+        engine: str = "auto",
+        file_format: str = "wav",
+        stretcher: str = "auto",
+        queue: int = 64,
+        own_presets: Path | None = None,
+        state_folder: Path | None = None,
+        session: Mapping[str, Any] | None = None,
+        listener: Callable[[Notice], None] = lambda notice: None,
+    ) -> None:
+        self.host, self.port, self.output = host, port, output.absolute()
+        self._state_folder, self._listener = state_folder, listener
+        self._engine, self._given = engine, dict(session or {})
+        self._own_presets = own_presets or self.output / "presets"
+        self.jobs = Jobs(
+            self.output,
+            engine=engine,
+            stretcher=stretcher,
+            file_format=file_format,
+            own_presets=self._own_presets,
+            limit=queue,
+            listener=lambda job: self._post(lambda: self._job_changed(job)),
+        )
+        self._posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def inbox(self) -> Path:
+        """Where clients put melody files."""
+        return self.output / INBOX
+
+    def start(self) -> None:
+        """Bind and serve; returns at once.
+
+        Raises ``PortTaken``, ``InvalidRequest`` for a host that is none of this machine's, ``OutputUnwritable``.
+        """
+        self._socket = self._bind()
+        self.port = self._socket.getsockname()[1]
+        try:
+            self.inbox.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._socket.close()
+            reason = error.strerror or str(error)
+            raise OutputUnwritable(
+                f"{self.output} cannot be written: {reason}; give another folder with --output"
+            ) from None
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._slow = Slow(self.inbox, self._own_presets, self._post)
+        known = [entry.name for entry in engines()]
+        given = self._given if self._engine == "auto" else {"engine": self._engine, **self._given}
+        session = Session(known, given)
+        self._service = Service(self.jobs, self._slow, session, self.output, self._send, self._listener)
+        self.jobs.start()
+        self._thread = threading.Thread(target=self._run, name="loopgen-bridge", daemon=True)
+        self._thread.start()
+        if self._state_folder is not None:
+            discovery.announce(self._state_folder, self.host, self.port)
+        self._listener(Notice("listening", f"{self.host}:{self.port}"))
+
+    def close(self) -> None:
+        """Stop: jobs get their end, the worker and the socket are closed. Twice is as once."""
+        if self._thread is None or self._closing:
+            return
+        self.jobs.close()
+        self._closing = True
+        self._wake()
+        self._thread.join(5.0)
+        self._slow.close()
+        for one in (self._socket, self._wake_in, self._wake_out):
+            one.close()
+        if self._state_folder is not None:
+            discovery.withdraw(self._state_folder)
+        self._listener(Notice("closed", f"{self.host}:{self.port}"))
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _bind(self) -> socket.socket:
+        try:
+            family, kind, proto, _, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)[0]
+        except (OSError, UnicodeError):
+            raise InvalidRequest("host", self.host, "an address of this machine, like 127.0.0.1") from None
+        bound = socket.socket(family, kind, proto)
+        bound.setblocking(False)
+        with suppress(OSError):
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        if sys.platform == "win32":  # there, another program could take the port over, and a closed client breaks recv
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            bound.ioctl(0x9800000C, False)  # SIO_UDP_CONNRESET
+        try:
+            bound.bind(address)
+        except OSError as error:
+            bound.close()
+            if error.errno in (errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", errno.EADDRINUSE)):
+                raise PortTaken(f"{self.host}:{self.port} is taken by {self._other()}") from None
+            if error.errno == errno.EACCES:
+                raise PortTaken(
+                    f"{self.host}:{self.port} needs more rights; give a port above 1023 with --port"
+                ) from None
+            raise InvalidRequest("host", self.host, "an address of this machine, like 127.0.0.1") from None
+        return bound
+
+    def _other(self) -> str:
+        other = discovery.running(self._state_folder) if self._state_folder is not None else None
+        if other is not None and other.port == self.port:
+            return f"loopgen {other.version}, process {other.pid}, which runs already; use it, or give another --port"
+        return "another program; give another --port"
+
+    # -- the thread that answers ---------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            selector.register(self._wake_out, selectors.EVENT_READ)
+            wait, warm, full = 0.0, False, False
+            while True:
+                ready = full or selector.select(wait)
+                if self._closing:
+                    self._run_posted()
+                    return
+                if ready:
+                    full = self._receive()
+                self._run_posted()
+                wait = self._service.tick() if warm else min(0.05, self._service.tick())
+                if not warm and self.jobs.state in ("ready", "working"):
+                    warm = True
+                    facts = self.jobs.engine_facts
+                    self._listener(Notice("warm", f"{facts.get('name', '')} ({facts.get('licence', '')})"))
+
+    def _receive(self) -> bool:
+        """Empty the socket before serving, for the system's buffer is small; a ping overtakes what waits."""
+        with suppress(OSError):
+            while self._wake_out.recv(4096):
+                pass
+        waiting: list[tuple[bytes, Address]] = []
+        while len(waiting) < _BATCH:
+            try:
+                datagram, source = self._socket.recvfrom(BYTES_IN + 1)
+            except BlockingIOError:
+                break
+            except OSError:  # Windows reports here that an earlier answer found nobody
+                continue
+            if datagram.startswith(_PING):
+                self._service.receive(datagram, source[:2])
+            else:
+                waiting.append((datagram, source[:2]))
+        for datagram, source in waiting:
+            self._service.receive(datagram, source)
+        return len(waiting) == _BATCH
+
+    def _send(self, datagram: bytes, address: Address) -> None:
+        for _ in range(3):
+            try:
+                self._socket.sendto(datagram, address)
+            except BlockingIOError:  # the system's buffer is full for a moment
+                time.sleep(0.001)
+                continue
+            except OSError:  # nobody there, or no way to them: UDP promises nothing
+                return
+            return
+
+    def _post(self, call: Callable[[], None]) -> None:
+        """Run something on the bridge's thread."""
+        self._posted.put(call)
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(OSError, AttributeError):  # full: it will wake anyway; or not started
+            self._wake_in.send(b"!")
+
+    def _run_posted(self) -> None:
+        while True:
+            try:
+                call = self._posted.get_nowait()
+            except Empty:
+                return
+            try:
+                call()
+            except Exception as error:  # a fault of ours must not end the thread that answers
+                self._listener(Notice("failed", f"internal error: {type(error).__name__}: {error}"))
+
+    def _job_changed(self, job: Job) -> None:
+        self._service.job_changed(job)
