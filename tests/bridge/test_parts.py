@@ -1,0 +1,200 @@
+"""Melodies in pieces, who is listening, what is sent again, the shared values."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from bridge import discovery
+from bridge.clips import CLIPS_MAX, Clips, NotePiece
+from bridge.outbox import Outbox
+from bridge.peers import PEERS_MAX, REQUESTS_MAX, Peers
+from bridge.protocol import LEASE, RESENDS, Misused
+from bridge.session import Session
+from bridge.slow import find_in
+from loopgen.errors import AudioUnreadable, EngineUnavailable, InvalidRequest, LoopgenError
+
+NOTES: list[NotePiece] = [(60 + n % 12, n * 0.5, 0.5, 100) for n in range(70)]
+HERE = "127.0.0.1"
+
+
+def test_a_melody_in_any_order_and_twice() -> None:
+    clips = Clips()
+    clips.begin("m", len(NOTES), 35.0)
+    chunks = [(at, NOTES[at : at + 32]) for at in range(0, len(NOTES), 32)] * 2
+    random.Random(3).shuffle(chunks)
+    for at, notes in chunks:
+        clips.add("m", at, notes)
+    assert clips.end("m", len(NOTES)) == 70
+    melody = clips.get("m")
+    assert (melody.length, len(melody.notes)) == (35.0, 70)
+    assert [(n.pitch, n.start, n.duration, n.velocity) for n in melody.notes] == NOTES
+
+
+def test_a_lost_chunk_is_named_and_can_be_sent_again() -> None:
+    clips = Clips()
+    clips.begin("m", 70, 35.0)
+    clips.add("m", 0, NOTES[:32])
+    clips.add("m", 64, NOTES[64:])
+    with pytest.raises(Misused, match="offset 32") as caught:
+        clips.end("m", 70)
+    assert (caught.value.code, caught.value.req) == ("melody_incomplete", "m")
+    with pytest.raises(Misused) as caught:
+        clips.get("m")
+    assert caught.value.code == "melody_incomplete"
+    clips.add("m", 32, NOTES[32:64])
+    assert clips.end("m", 70) == 70
+
+
+def test_melodies_that_make_no_sense() -> None:
+    clips = Clips()
+    for count, length in [(0, 4.0), (5000, 4.0), (4, 0.0)]:
+        with pytest.raises(Misused):
+            clips.begin("m", count, length)
+    with pytest.raises(Misused) as caught:
+        clips.add("other", 0, NOTES[:1])
+    assert caught.value.code == "melody_unknown"
+    clips.begin("m", 2, 4.0)
+    with pytest.raises(Misused, match="has 2"):
+        clips.add("m", 1, NOTES[:2])
+    clips.add("m", 0, [(60, 0.0, 0.0, 100), (62, 1.0, 1.0, 0)])
+    with pytest.raises(Misused, match="3"):
+        clips.end("m", 3)
+    with pytest.raises(Misused, match="no note that sounds"):
+        clips.end("m", 2)
+
+
+def test_only_so_many_melodies_are_kept() -> None:
+    clips = Clips()
+    for n in range(CLIPS_MAX + 1):
+        clips.begin(f"m{n}", 1, 1.0)
+        clips.add(f"m{n}", 0, NOTES[:1])
+        clips.end(f"m{n}", 1)
+    assert clips.get(f"m{CLIPS_MAX}").length == 1.0
+    with pytest.raises(Misused):
+        clips.get("m0")
+
+
+def test_answers_go_to_the_sender_or_where_its_hello_said() -> None:
+    peers = Peers()
+    assert peers.sender((HERE, 5000), 0.0).replies == ((HERE, 5000),)
+    peer, new = peers.hello((HERE, 6000), "live", 11201, 0.0)
+    assert new and peer.reply == (HERE, 11201)
+    assert peers.sender((HERE, 6000), 0.0).replies == ((HERE, 11201),)
+    assert peers.sender((HERE, 5000), 0.0).replies == ((HERE, 5000),), "known before, stays by itself"
+    stranger = peers.sender((HERE, 7000), 0.0)
+    assert (stranger.peer, stranger.replies) == (peer, ((HERE, 7000), (HERE, 11201)))
+    assert peers.sender(("10.0.0.9", 7000), 0.0).replies == (("10.0.0.9", 7000),), "never to another host"
+    assert peers.hello((HERE, 6001), "live", 11201, 0.0) == (peer, False), "the same client from a new port"
+    peers.hello((HERE, 8000), "script", 0, 0.0)
+    assert peers.sender((HERE, 8000), 0.0).replies == ((HERE, 8000),)
+
+
+def test_silent_peers_are_forgotten_and_there_are_never_too_many() -> None:
+    peers = Peers()
+    named, _ = peers.hello((HERE, 1), "live", 0, 0.0)
+    peers.hello((HERE, 2), "pd", 0, 0.0)
+    peers.sender((HERE, 2), LEASE)
+    assert peers.expire(LEASE + 1) == [named]
+    for port in range(3, 2000):
+        peers.sender((HERE, port), LEASE)
+    assert len(list(peers)) == PEERS_MAX and any(peer.name == "pd" for peer in peers)
+    peer = next(iter(peers))
+    for n in range(REQUESTS_MAX + 5):
+        peer.remember(f"r{n}", "job")
+    assert len(peer.requests) == REQUESTS_MAX and "r0" not in peer.requests
+
+
+def test_deliveries_are_sent_again_until_acknowledged() -> None:
+    outbox, to = Outbox(), ((HERE, 1),)
+    outbox.put("j", 1, b"one", to, 0.0)
+    outbox.put("j", 2, b"two", to, 0.0)
+    assert outbox.due(0.0) == [] and outbox.next_due() == RESENDS[0]
+    assert outbox.due(RESENDS[0]) == [(b"one", to), (b"two", to)]
+    outbox.acknowledge("j", 1)
+    times, now = 0, RESENDS[0]
+    while outbox.next_due() is not None:
+        now += 0.1
+        times += len(outbox.due(now))
+    assert times == len(RESENDS) - 1 and now == pytest.approx(sum(RESENDS), abs=0.25)
+    outbox.put("j", 1, b"one", to, 0.0)
+    outbox.put("j", 2, b"two", to, 0.0)
+    outbox.acknowledge("other", 0)
+    assert len(outbox) == 2
+    outbox.acknowledge("j", 0)
+    assert len(outbox) == 0
+
+
+def test_session_values_lie_under_what_is_given() -> None:
+    session = Session(["sketch"])
+    with pytest.raises(InvalidRequest, match="prompt"):
+        session.order({"bars": 4})
+    assert session.set("tempo", "60.23") and not session.set("tempo", "60.23")
+    session.set("prompt", "dub techno")
+    session.set("folder", "set 1")
+    assert session.order({"bars": 2}) == {"prompt": "dub techno", "bpm": Fraction(6023, 100), "bars": 2}
+    assert session.order({"tempo": Fraction(90)})["bpm"] == 90
+    session.set("tempo", "")
+    assert session["tempo"] is None and session.shown("tempo") == "" and "bpm" not in session.order({})
+    with pytest.raises(EngineUnavailable, match="did you mean 'sketch'"):
+        session.set("engine", "sketchy")
+    assert session["engine"] is None
+    with pytest.raises(EngineUnavailable):
+        session.order({"engine": "none"})
+
+
+def test_inbox_names_stay_in_the_inbox(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (inbox / "riff.mid").write_bytes(b"x")
+    (inbox / "folder").mkdir()
+    (tmp_path / "secret.mid").write_bytes(b"x")
+    assert find_in(inbox, "riff.mid") == (inbox / "riff.mid").resolve()
+    for name in [
+        "../secret.mid",
+        str(tmp_path / "secret.mid"),
+        "folder",
+        "none.mid",
+        "",
+        ".",
+        "..",
+        "a\0b",
+        "C:riff.mid",
+    ]:
+        with pytest.raises(LoopgenError):
+            find_in(inbox, name)
+    try:
+        (inbox / "link.mid").symlink_to(tmp_path / "secret.mid")
+        (inbox / "good link.mid").symlink_to(inbox / "riff.mid")
+    except OSError:
+        return  # Windows without the right to make links
+    with pytest.raises(AudioUnreadable, match=r"riff\.mid"):
+        find_in(inbox, "link.mid")
+    assert find_in(inbox, "good link.mid").name == "riff.mid"
+
+
+def test_the_discovery_file_is_taken_over_from_the_dead_only(tmp_path: Path) -> None:
+    assert discovery.running(tmp_path) is None
+    assert discovery.announce(tmp_path, HERE, 11200)
+    found = discovery.running(tmp_path)
+    assert found is not None and (found.port, found.pid) == (11200, os.getpid())
+    living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        (tmp_path / discovery.FILE).write_text(json.dumps({"host": HERE, "port": 1, "pid": living.pid, "version": "0"}))
+        assert not discovery.announce(tmp_path, HERE, 11200)
+        discovery.withdraw(tmp_path)
+        assert discovery.running(tmp_path) is not None, "another's file stays"
+    finally:
+        living.kill()
+        living.communicate()
+    assert discovery.running(tmp_path) is None
+    assert discovery.announce(tmp_path, HERE, 11200)
+    discovery.withdraw(tmp_path)
+    assert not (tmp_path / discovery.FILE).exists()
+    (tmp_path / discovery.FILE).write_text("{broken")
+    assert discovery.running(tmp_path) is None and discovery.announce(tmp_path, HERE, 11200)
