@@ -11,7 +11,7 @@ from loopgen.music.tempo import Meter
 BARS_MAX = 256
 CHARACTERS_MAX = 4_000
 
-_SPELLINGS: dict[tuple[int, ...], str] = {
+_SPELLINGS = {
     (0, 4, 7): ", M, maj, major",
     (0, 3, 7): "m, min, minor, -",
     (0, 3, 6): "dim, o, °, mb5",
@@ -56,6 +56,9 @@ INTERVALS: dict[str, tuple[int, ...]] = {
     spelling: intervals for intervals, spellings in _SPELLINGS.items() for spelling in spellings.split(", ")
 }
 """What follows the root of a chord symbol -> semitones above the root."""
+
+SYMBOLS: dict[tuple[int, ...], str] = {shape: spellings.split(", ")[0] for shape, spellings in _SPELLINGS.items()}
+"""Semitones above the root -> the plainest spelling; common chords come first."""
 
 _SYMBOL = re.compile(r"([A-Ga-g])([#♯b♭]?)(.*?)(?:/([A-Ga-g])([#♯b♭]?))?")
 _SILENCE = {"nc", "n.c.", "n.c", "r"}

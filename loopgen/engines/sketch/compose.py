@@ -12,6 +12,7 @@ from loopgen.engines.sketch import beats, parts
 from loopgen.engines.sketch.chance import Chance
 from loopgen.engines.sketch.genres import PARTS, Genre
 from loopgen.engines.sketch.instruments import INSTRUMENTS
+from loopgen.engines.sketch.progression import progression
 from loopgen.engines.sketch.prompt import Style, hinted
 from loopgen.engines.sketch.repertoire import BY_NAME, GENRES
 from loopgen.engines.sketch.rhythm import STRAIGHT, Cell, Swing, cells
@@ -46,7 +47,9 @@ def compose(request: LoopRequest, style: Style, seed: int) -> Score:
     quarters = float(request.bars * request.meter.quarters)
     melody = request.melody.repeated(quarters) if request.melody else ()
     key = request.key or _key(genre, style, melody, chance)
-    harmony = _harmony(genre, key, layout, melody, chance)
+    given = progression(melody, quarters, float(request.meter.quarters))
+    melody = () if given else melody
+    harmony = given.harmony if given else _harmony(genre, key, layout, melody, chance)
     swing = _swing(genre, style)
     instruments = _band(genre, style, bool(melody), chance)
     score = Score(
@@ -54,6 +57,9 @@ def compose(request: LoopRequest, style: Style, seed: int) -> Score:
         kit=style.kit or chance.pick(style.borrowed.get("drums", genre).kits, "drums", "kit"),
     )  # fmt: skip
     score = replace(score, notes=_notes(score, melody, chance))
+    if given:
+        sounding = {part: given.silenced(notes) for part, notes in score.notes.items()}
+        score = replace(score, notes={part: notes for part, notes in sounding.items() if notes})
     if style.plays("drums") is not False:
         drummer = style.borrowed.get("drums", genre)
         beat_swing = _swing(drummer, style)

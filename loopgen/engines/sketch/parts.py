@@ -77,12 +77,15 @@ def _dense(lines: Sequence[str], density: float) -> Sequence[str]:
 
 
 def _bass_pitch(mark: str, chord: Chord, following: Chord, centre: int) -> int:
-    root = near(chord.root, centre)
-    third = next((i for i in chord.intervals if i % 12 in (3, 4)), 7)
-    fifth = next((i for i in chord.intervals if i % 12 in (6, 7, 8)), 7)
-    seventh = next((i for i in chord.intervals if i in (9, 10, 11)), 10)
+    root = near(chord.lowest, centre)
+    above = chord.intervals
+    if chord.bass is not None:
+        above = tuple(sorted((pitch_class - chord.bass) % 12 for pitch_class in chord.pitch_classes))
+    third = next((i for i in above if i % 12 in (3, 4)), 7)
+    fifth = next((i for i in above if i % 12 in (6, 7, 8)), 7)
+    seventh = next((i for i in above if i in (9, 10, 11)), 10)
     steps = {"1": 0, "3": third, "4": fifth - 12, "5": fifth, "7": seventh - 12, "8": 12, "9": 2}
-    pitch = near(following.root, centre) - 1 if mark == "a" else root + steps.get(mark, 0)
+    pitch = near(following.lowest, centre) - 1 if mark == "a" else root + steps.get(mark, 0)
     while pitch < 26:
         pitch += 12
     return pitch

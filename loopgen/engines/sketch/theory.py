@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from loopgen.music.chords import SYMBOLS
 from loopgen.music.key import SCALES, TONICS, Key
 
 _ROMAN = {"i": 0, "ii": 1, "iii": 2, "iv": 3, "v": 4, "vi": 5, "vii": 6}
@@ -25,10 +26,22 @@ _MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.
 
 @dataclass(frozen=True, slots=True)
 class Chord:
-    """A root pitch class and the intervals above it in semitones, ascending, the root included."""
+    """A root pitch class and the intervals above it in semitones, ascending, the root included.
+
+    ``bass`` is the pitch class below it all where that is not the root.
+
+    >>> str(Chord(10, (0, 4, 7), 2)), str(Chord(11, (0, 3, 6, 9))), str(Chord(0, (0, 4, 7, 10, 14)))
+    ('Bb/D', 'Bdim7', 'C9')
+    """
 
     root: int
     intervals: tuple[int, ...]
+    bass: int | None = None
+
+    @property
+    def lowest(self) -> int:
+        """Pitch class of the bass."""
+        return self.root if self.bass is None else self.bass
 
     @property
     def pitch_classes(self) -> tuple[int, ...]:
@@ -42,17 +55,9 @@ class Chord:
         return within[step] + 12 * octave
 
     def __str__(self) -> str:
-        third = "m" if 3 in self.intervals and 4 not in self.intervals else ""
-        if third and {6, 10} <= set(self.intervals):
-            return TONICS[self.root] + "m7b5"
-        fifth = "dim" if third and 6 in self.intervals else ""
-        sus = "sus2" if not {3, 4} & set(self.intervals) and 2 in self.intervals else ""
-        sus = sus or ("sus4" if not {3, 4} & set(self.intervals) and 5 in self.intervals else "")
-        power = "5" if set(self.intervals) == {0, 7} else ""
-        seventh = "maj7" if 11 in self.intervals else "7" if 10 in self.intervals else ""
-        sixth = "6" if 9 in self.intervals and not seventh else ""
-        ninth = ("maj9" if seventh == "maj7" else "9" if seventh else "add9") if 14 in self.intervals else ""
-        return TONICS[self.root] + (fifth or third) + (ninth or seventh or sixth) + sus + power
+        told = [shape for shape in SYMBOLS if set(shape) <= set(self.intervals)]
+        quality = SYMBOLS[max(told, key=len)] if told else ""
+        return TONICS[self.root] + quality + ("" if self.bass is None else "/" + TONICS[self.bass])
 
 
 def chord(numeral: str, key: Key, size: int = 3) -> Chord:
@@ -101,7 +106,7 @@ def voice(chord: Chord, previous: Sequence[int] | None, centre: int = 62, rootle
     ``rootless`` leaves the root to the bass where four notes or more remain to say the chord.
     """
     classes = list(dict.fromkeys(chord.pitch_classes))
-    if rootless and len(classes) >= 4:
+    if rootless and len(classes) >= 4 and chord.bass is None:
         classes = classes[1:]
     candidates = []
     for turn in range(len(classes)):
