@@ -1,8 +1,8 @@
-"""One function per intention: generate, conform, inspect."""
+"""One function per intention: generate, retempo, conform, inspect."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 from loopgen import __version__, library, metrics
 from loopgen.audiofile import read_audio
 from loopgen.engines import base as engines
-from loopgen.errors import GenerationFailed, InvalidRequest, LoopgenError
-from loopgen.looping.make import make, seam_weaknesses
+from loopgen.errors import GenerationFailed, InvalidRequest, LoopgenError, TakeGone
+from loopgen.looping.make import Progress, make, seam_weaknesses
 from loopgen.looping.stretch import check_stretcher
 from loopgen.looping.track import track
 from loopgen.music.audio import Audio
@@ -20,40 +20,55 @@ from loopgen.music.loop import Loop, Take
 from loopgen.music.request import SEED_MAX, LoopRequest
 from loopgen.music.tempo import BPM_RANGE, Meter, bar_seconds, check_bars, counted, format_bpm, parse_bpm
 
-Progress = Callable[[float, str], None]
-"""Told the fraction done, 0 to 1, and the stage in words; may raise to cancel."""
+_PLAYING = 0.6
+"""Share of the work on a loop that is the engine's, of the embedded one's."""
 
 ATTEMPTS = 3
 """Takes made for one loop at most: the first, and two more where the first is weak."""
 
 
-def generate(request: LoopRequest, *, stretcher: str = "auto", progress: Progress | None = None) -> Iterator[Loop]:
+def generate(
+    request: LoopRequest,
+    *,
+    engine: engines.Engine | None = None,
+    stretcher: str = "auto",
+    progress: Progress | None = None,
+) -> Iterator[Loop]:
     """Make ``request.variations`` loops, one after the other.
 
     Seeds count up from ``request.seed``. A take whose loop has a weakness (a seam out of bounds, an uncertain beat,
     silence ...) is made again with the next seed, at most ``ATTEMPTS`` times in all; the best is delivered, whatever it
-    is, with its warnings.
+    is, with its warnings. ``engine`` is taken instead of loading ``request.engine``; ``progress`` is told the fraction
+    done, 0 to 1, and the stage in words, and may raise to cancel.
 
     Raises ``EngineUnavailable``, ``InvalidRequest`` for an unknown stretcher and, where an engine fails on every
     attempt, ``GenerationFailed``.
     """
     check_stretcher(stretcher)
-    engine = engines.load(request.engine)
+    engine = engine or engines.load(request.engine)
     say = _rising(progress or (lambda fraction, stage: None))
     seed = request.seed
     for variation in range(request.variations):
         tries: list[Loop] = []
         failure: Exception | None = None
         for attempt in range(ATTEMPTS):
-            stage = f"loop {variation + 1} of {request.variations}" + (f", take {attempt + 1}" if attempt else "")
+            which = [f"loop {variation + 1} of {request.variations}"] if request.variations > 1 else []
+            which += [f"take {attempt + 1}"] if attempt else []
 
-            def step(fraction: float, stage: str = stage, variation: int = variation) -> None:
-                say((variation + 0.8 * fraction) / request.variations, stage)
+            def step(fraction: float, what: str, which: str = ", ".join(which), variation: int = variation) -> None:
+                say((variation + fraction) / request.variations, f"{which}: {what}" if which else what)
+
+            def play(fraction: float, step: Progress = step) -> None:
+                step(_PLAYING * fraction, "playing")
+
+            def work(fraction: float, what: str, step: Progress = step) -> None:
+                step(_PLAYING + (1 - _PLAYING) * fraction, what)
 
             this_seed, seed = seed, (seed + 1) % (SEED_MAX + 1)
-            step(0.0)
+            play(0.0)
             try:
-                loop = make(engine.generate(request, this_seed, progress=step), request, stretcher=stretcher)
+                take = engine.generate(request, this_seed, progress=play)
+                loop = make(take, request, stretcher=stretcher, progress=work)
             except (LoopgenError, MemoryError):
                 raise
             except Exception as error:  # an engine may be anybody's, and another seed may do
@@ -71,6 +86,24 @@ def generate(request: LoopRequest, *, stretcher: str = "auto", progress: Progres
         facts = {"name": engine.name, "version": engine.version, "licence": engine.licence, **_facts(best)}
         yield _with_recipe(best, facts, [loop for loop in tries if loop is not best])
     say(1.0, "done")
+
+
+def retempo(loop: Loop, bpm: Fraction, *, stretcher: str = "auto", progress: Progress | None = None) -> Loop:
+    """Lay the take that a loop was made of on another tempo: the same bars, starting on the same beat.
+
+    Nothing is generated again: the sound is stretched, and a warning says so where that is far. ``bpm`` counts quarter
+    notes. The recipe's ``retempo`` says which tempo the take was played at. ``progress`` as for ``generate``.
+
+    Raises ``InvalidRequest`` for a tempo outside of 20 to 999 or an unknown stretcher, ``TakeGone`` for a loop that
+    comes without its take.
+    """
+    check_stretcher(stretcher)
+    if loop.take is None or loop.grid is None:
+        raise TakeGone("the take of this loop is not kept; generate it again at the new tempo with its seed")
+    request = replace(loop.request, bpm=parse_bpm(bpm))
+    other = make(loop.take, request, stretcher=stretcher, like=loop, progress=progress)
+    recipe = {**other.recipe, "retempo": {"from": loop.recipe.get("retempo", {}).get("from", _exact(loop.request.bpm))}}
+    return _with_recipe(replace(other, recipe=recipe), loop.recipe["engine"])
 
 
 def _rising(progress: Progress) -> Progress:
@@ -153,7 +186,7 @@ def _with_recipe(loop: Loop, engine: Mapping[str, Any], weaker: Sequence[Loop] =
     melody = request.melody
     asked = {
         "prompt": request.prompt,
-        "bpm": text if parse_bpm(text := format_bpm(request.bpm)) == request.bpm else str(request.bpm),
+        "bpm": _exact(request.bpm),
         "bars": request.bars,
         "meter": str(request.meter),
         "key": str(request.key) if request.key else None,
@@ -184,6 +217,11 @@ def _with_recipe(loop: Loop, engine: Mapping[str, Any], weaker: Sequence[Loop] =
         "warnings": list(loop.warnings),
     }
     return replace(loop, recipe=recipe)
+
+
+def _exact(bpm: Fraction) -> str:
+    """A tempo as text that says it exactly."""
+    return text if parse_bpm(text := format_bpm(bpm)) == bpm else str(bpm)
 
 
 def _facts(loop: Loop) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -17,15 +17,19 @@ from loopgen.looping.track import track
 from loopgen.metrics import BOUNDS, clipped, evaluate, failed, usable
 from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid
-from loopgen.music.loop import Loop, Take
+from loopgen.music.loop import Loop, Span, Take
 from loopgen.music.request import LoopRequest
-from loopgen.music.tempo import beat_frames, counted
+from loopgen.music.tempo import beat_frames, beat_seconds, counted, round_half_up
 
 UNSURE = 0.5
 """Below this confidence the user is told that the beat, or which beat is one, may be wrong."""
 
 FAR = 0.2
 """Stretching by more than this share of the length is heard on most material."""
+
+
+Progress = Callable[[float, str], None]
+"""Told before each step the share of the work that is done, 0 to 1, and what comes now; may raise to cancel."""
 
 
 def make(
@@ -35,24 +39,47 @@ def make(
     source_bpm: Fraction | None = None,
     downbeat: float | None = None,
     stretcher: str = "auto",
+    like: Loop | None = None,
+    progress: Progress | None = None,
 ) -> Loop:
     """Make the loop that was asked for out of a take, whatever its tempo, length, rate or state.
 
-    ``source_bpm`` (quarter notes a minute) and ``downbeat`` (seconds) are what the user knows of the take. The loop is
-    exactly ``loop_frames(bpm, bars, meter, rate)`` samples long; what is weak about it is said in its warnings. Its
-    recipe holds the grid that was found and what each step decided.
+    ``source_bpm`` (quarter notes a minute) and ``downbeat`` (seconds) are what the user knows of the take; ``like`` is
+    a loop of the same take, bars and meter, whose beats and place are used again. The loop is exactly
+    ``loop_frames(bpm, bars, meter, rate)`` samples long; what is weak about it is said in its warnings. Its recipe
+    holds the grid that was found and what each step decided.
     """
-    grid = track(take.audio, request.bpm, request.meter, known=take.grid, source_bpm=source_bpm, downbeat=downbeat)
+    say = progress or (lambda share, step: None)
+    say(0.0, "finding the beats")
+    known = like.grid if like else None
+    grid = known or track(
+        take.audio, request.bpm, request.meter, known=take.grid, source_bpm=source_bpm, downbeat=downbeat
+    )
+    say(0.3, "onto the grid")
     gridded = stretch(take.audio, grid, request.bpm, request.rate, stretcher=stretcher)
+    say(0.6, "choosing the bars")
     bar_lines = np.clip(np.round(grid.downbeats * take.audio.rate), 0, take.audio.frames).astype(np.int64)
     clips = clipped(take.audio, bar_lines)
-    spans = cut(gridded, request.bars, request.meter, clipped=clips)
+    spans = [_same_span(like, gridded)] if like else cut(gridded, request.bars, request.meter, clipped=clips)
+    say(0.7, "closing the seam")
     seamed = best_seam(gridded, spans, request.bars, request.meter)
+    say(0.8, "setting the level")
     audio = level(seamed.audio)
+    say(0.9, "judging the loop")
     scores = evaluate(audio, request.bpm, request.bars, request.meter).to_dict()
     recipe = {"grid": _describe_grid(grid, gridded, seamed), "steps": _describe_steps(gridded, seamed)}
     warnings = tuple(_weaknesses(grid, gridded, seamed, audio, request, scores, clips))
     return Loop(audio, request, scores, recipe, warnings, take, grid)
+
+
+def _same_span(like: Loop, gridded: Gridded) -> Span:
+    """The beats that another loop of the take was made of, where they lie on this grid."""
+    steps, request = like.recipe["steps"], like.request
+    beat = request.rate * beat_seconds(request.bpm, request.meter)
+    first, count = round(steps["start"] / beat), max(1, round((steps["stop"] - steps["start"]) / beat))
+    start = round_half_up(first * gridded.beat_frames)
+    frames = round_half_up(count * gridded.beat_frames)
+    return Span(start, start + frames, max(0, start - gridded.valid[0]))
 
 
 def _describe_grid(grid: BeatGrid, gridded: Gridded, seamed: Seamed) -> dict[str, Any]:

@@ -1,0 +1,401 @@
+"""What runs in the worker process: one warm engine that takes orders from a pipe and sends back how they go.
+
+The server's process imports this file too, for the values that pass; whatever is heavy is imported by the worker alone.
+::
+
+    server                       worker
+       <- Ready                    the engine is loaded, or why not
+       Order ->
+       <- Progress, Made ...       as it goes
+       Stop ->                     looked for in every progress report
+       <- Ended                    exactly once an order
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loopgen.errors import Cancelled, GenerationFailed, LoopgenError, OutOfMemory, OutputUnwritable, TakeGone
+from loopgen.files import make_folder
+from loopgen.music.melody import Melody
+
+if TYPE_CHECKING:
+    from loopgen.engines.base import Engine
+    from loopgen.music.loop import Loop
+    from loopgen.music.request import LoopRequest
+
+TAKES, TAKE_BYTES = 32, 512 * 2**20
+"""So many loops, and so much of them, keep their takes in memory for ``Retempo``."""
+
+_REPORT_SECONDS = 0.05
+_ORPHAN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Make loops: ``asked`` as ``loopgen.orders`` takes it; ``folder`` is a name below the output folder, checked."""
+
+    asked: Mapping[str, Any]
+    melody: Melody | None = None
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retempo:
+    """Lay the take of an earlier loop on another tempo, in quarter notes a minute.
+
+    ``loop`` is the name of a loop's file, or the id of its job, with ``/2`` for the second variation.
+    """
+
+    loop: str
+    bpm: Fraction
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """Make a short loop that is thrown away, so that the first one asked for finds everything in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A loop on disk: ``frames`` at ``rate`` Hz, ``quarters`` quarter notes; ``summary`` is one line on how it is."""
+
+    path: str
+    bpm: Fraction
+    bars: int
+    quarters: Fraction
+    frames: int
+    rate: int
+    summary: str
+    variation: int
+    variations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """To the worker: a job."""
+
+    job: str
+    work: Generate | Retempo | WarmUp
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """To the worker: end this job now."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the worker: the engine's facts (name, version, licence), or the error that it does not load with."""
+
+    facts: Mapping[str, str]
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """From the worker: a sign of life."""
+
+    job: str
+    fraction: float
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """From the worker: what the user should know of the job."""
+
+    job: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """From the worker: one loop is on disk."""
+
+    job: str
+    delivered: Delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """From the worker: ``state`` is done, cancelled or error; it waits for the next order."""
+
+    job: str
+    state: str
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a worker works: the same for all of its jobs. ``preload``: load the engine before the first order."""
+
+    output: Path
+    engine: str
+    stretcher: str
+    file_format: str
+    own_presets: Path | None
+    preload: bool = True
+
+
+class _ServerGone(BaseException):
+    """Nobody is there to work for; not an ``Exception``, so that no engine holds it up."""
+
+
+def run(pipe: Connection, setup: Setup) -> None:
+    """Serve the other end of ``pipe`` until it is closed; the entry point of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its worker
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    sys.stdout = sys.stderr  # what an engine prints must not get between the server's lines
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
+    with suppress(_ServerGone):
+        _Worker(pipe, setup).serve()
+
+
+def _end_with_the_server() -> None:
+    """An engine that never reports progress would not notice that the server is gone."""
+    if parent := multiprocessing.parent_process():
+        connection.wait([parent.sentinel])
+        time.sleep(_ORPHAN_SECONDS)
+        os._exit(1)
+
+
+class _Worker:
+    """Takes orders one by one; engines are loaded once, by name."""
+
+    def __init__(self, pipe: Connection, setup: Setup) -> None:
+        self._pipe, self._setup = pipe, setup
+        self._engines: dict[str, Engine] = {}
+        self._takes = _Takes()
+
+    def serve(self) -> None:
+        """Never returns; raises ``_ServerGone``."""
+        self._send(self._preload())
+        while True:
+            order = self._receive()
+            if isinstance(order, Order):  # a Stop that comes when its job has ended says nothing any more
+                self._send(self._done(order))
+
+    def _preload(self) -> Ready:
+        if not self._setup.preload:
+            return Ready({})
+        try:
+            return _facts(self._engine(self._setup.engine))
+        except LoopgenError as error:
+            return Ready({}, error.code, str(error))
+        except Exception as error:
+            return Ready({}, "internal", _internal(error))
+
+    def _done(self, order: Order) -> Ended:
+        """Do the job; whatever happens becomes its end."""
+        checkpoint = _Checkpoint(order.job, self._send, self._receive, self._pipe.poll)
+        try:
+            if isinstance(order.work, Generate):
+                self._generate(order.job, order.work, checkpoint)
+            elif isinstance(order.work, Retempo):
+                self._retempo(order.job, order.work, checkpoint)
+            else:
+                self._warm_up(checkpoint)
+        except Cancelled as error:
+            if checkpoint.is_stopped:
+                return Ended(order.job, "cancelled", error.code, "cancelled")
+            return Ended(order.job, "error", GenerationFailed.code, f"the engine gave up by itself: {error}")
+        except LoopgenError as error:
+            return Ended(order.job, "error", error.code, str(error))
+        except MemoryError:
+            self._takes.clear()
+            gc.collect()
+            text = "not enough memory for this request; give fewer bars or a lower rate"
+            return Ended(order.job, "error", OutOfMemory.code, text)
+        except (Exception, SystemExit) as error:
+            return Ended(order.job, "error", "internal", _internal(error))
+        return Ended(order.job, "done")
+
+    def _warm_up(self, checkpoint: _Checkpoint) -> None:
+        from loopgen import studio
+        from loopgen.music.request import LoopRequest
+
+        engine = self._engine(self._setup.engine)
+        for _ in studio.generate(LoopRequest("warm-up", 120, 1), engine=engine, progress=checkpoint):
+            pass
+
+    def _generate(self, job: str, work: Generate, checkpoint: _Checkpoint) -> None:
+        from loopgen import studio
+        from loopgen.orders import settle
+
+        settled = settle(work.asked, work.melody, own_presets=self._setup.own_presets)
+        if settled.notes:
+            self._send(Noted(job, settled.notes))
+        self._folder(work.folder)  # what cannot be written is known before the work
+        engine = self._loaded(settled.request, checkpoint)
+        loops = studio.generate(settled.request, engine=engine, stretcher=self._setup.stretcher, progress=checkpoint)
+        for variation, loop in enumerate(loops, 1):
+            self._deliver(job, work.folder, loop, variation)
+
+    def _retempo(self, job: str, work: Retempo, checkpoint: _Checkpoint) -> None:
+        from loopgen import studio
+
+        self._folder(work.folder)
+        loop = studio.retempo(
+            self._takes.find(work.loop), work.bpm, stretcher=self._setup.stretcher, progress=checkpoint
+        )
+        self._deliver(job, work.folder, loop, 1)
+
+    def _deliver(self, job: str, folder: str, loop: Loop, variation: int) -> None:
+        """Write the loop, keep its take, say so."""
+        from loopgen import library
+
+        kept = library.keep(loop, self._folder(folder), file_format=self._setup.file_format)
+        self._takes.keep(job, variation, kept.path.name, loop)
+        request = loop.request
+        if loop.warnings[1:]:
+            which = f"loop {variation}: " if request.variations > 1 else ""
+            self._send(Noted(job, tuple(which + warning for warning in loop.warnings[1:])))
+        delivered = Delivered(
+            str(kept.path),
+            request.bpm,
+            request.bars,
+            request.bars * request.meter.quarters,
+            loop.audio.frames,
+            loop.audio.rate,
+            summary(loop),
+            variation,
+            request.variations if loop.recipe.get("retempo") is None else 1,
+        )
+        self._send(Made(job, delivered))
+
+    def _folder(self, name: str) -> Path:
+        """The folder for a job's loops, made where it is missing; never outside of the output folder."""
+        output = make_folder(self._setup.output)
+        folder = make_folder(output / name) if name else output
+        if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(output)):
+            raise OutputUnwritable(f"{folder} leads out of the output folder {output}; give another folder")
+        return folder
+
+    def _loaded(self, request: LoopRequest, checkpoint: _Checkpoint) -> Engine:
+        """The engine that a request wants; ``auto`` is what the server was started with."""
+        name = self._setup.engine if request.engine == "auto" else request.engine
+        if name in self._engines:
+            return self._engines[name]
+        checkpoint(0.0, f"loading the engine {name}")
+        engine = self._engine(name)
+        if name == self._setup.engine:
+            self._send(_facts(engine))
+        return engine
+
+    def _engine(self, name: str) -> Engine:
+        from loopgen import studio  # noqa: F401 - all that a job needs, before the first one
+        from loopgen.engines import base
+
+        if name not in self._engines:
+            self._engines[name] = base.load(name)
+        return self._engines[name]
+
+    def _send(self, message: object) -> None:
+        try:
+            self._pipe.send(message)
+        except OSError:
+            raise _ServerGone from None
+
+    def _receive(self) -> object:
+        try:
+            return self._pipe.recv()
+        except (EOFError, OSError):
+            raise _ServerGone from None
+
+
+class _Checkpoint:
+    """The progress report of a job: tells the server now and then, and raises ``Cancelled`` once it has said stop."""
+
+    def __init__(
+        self, job: str, send: Callable[[object], None], receive: Callable[[], object], has_mail: Callable[[], bool]
+    ) -> None:
+        self._job, self._send, self._receive, self._has_mail = job, send, receive, has_mail
+        self._next = 0.0
+        self.is_stopped = False
+
+    def __call__(self, fraction: float, stage: str) -> None:
+        while self._has_mail():
+            self.is_stopped |= self._receive() == Stop(self._job)
+        if self.is_stopped:
+            raise Cancelled("cancelled")
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _REPORT_SECONDS
+            self._send(Progress(self._job, fraction, stage))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    names: tuple[str, ...]
+    loop: Loop
+    size: int
+
+
+class _Takes:
+    """The last loops with their takes, within ``TAKES`` and ``TAKE_BYTES``."""
+
+    def __init__(self) -> None:
+        self._kept: list[_Kept] = []
+
+    def keep(self, job: str, variation: int, file: str, loop: Loop) -> None:
+        """Remember a loop, by its file's name and its job's id."""
+        if loop.take is None:
+            return
+        by_job = (f"{job}/{variation}", job) if variation == 1 else (f"{job}/{variation}",)
+        slim = replace(loop, audio=loop.audio.with_samples(loop.audio.samples[:0]))  # the take is all that is needed
+        self._kept.append(_Kept((file, *by_job), slim, loop.take.audio.samples.nbytes))
+        while len(self._kept) > TAKES or sum(kept.size for kept in self._kept) > TAKE_BYTES:
+            self._kept.pop(0)
+
+    def find(self, name: str) -> Loop:
+        """The loop of this name; raises ``TakeGone``."""
+        for kept in reversed(self._kept):
+            if name in kept.names:
+                return kept.loop
+        raise TakeGone(
+            f"no take of {name[:80]!r} is kept: those of the last {TAKES} loops are, as long as the engine's process "
+            "lives; generate it again at the new tempo with its seed (in the JSON beside the loop)"
+        )
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._kept.clear()
+
+
+def summary(loop: Loop) -> str:
+    """One line on how good a loop is: what to beware of first of all, else what is known to be good."""
+    if loop.warnings:
+        return loop.warnings[0]
+    sure = loop.recipe["grid"]["downbeat_confidence"]
+    beat = "beat 1 certain" if sure >= 0.995 else f"beat 1 {sure:.0%} sure"
+    loudness = loop.scores["level"]["loudness"]
+    return ", ".join(["seam clean", beat, *([f"{loudness:.1f} LUFS"] if loudness is not None else [])])
+
+
+def _facts(engine: Engine) -> Ready:
+    return Ready({"name": str(engine.name), "version": str(engine.version), "licence": str(engine.licence)})
+
+
+def _internal(error: BaseException) -> str:
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"internal error: {said[:500]}; please report it"
