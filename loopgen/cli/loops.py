@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:  # heavy modules are imported by the command that needs them: 
 
     from loopgen.music.loop import Loop
     from loopgen.music.request import LoopRequest
+    from loopgen.settings import Settings
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -52,7 +54,7 @@ def _add_loop_options(command: Parser) -> None:
     command.add_argument("--bars", type=int, help="1 to 256 (default: 4)")
     command.add_argument("--meter", metavar="N/D", help="like 3/4, 6/8 or 7/8 (default: 4/4)")
     command.add_argument("--rate", type=int, metavar="HZ", help="sample rate, 8000 to 192000 (default: 44100)")
-    command.add_argument("--stretcher", default="auto", metavar="NAME", help="auto, or one by name (see the README)")
+    command.add_argument("--stretcher", metavar="NAME", help="auto (the default), or one by name (see the README)")
     command.add_argument(
         "-o", "--output", default=".", metavar="PATH", help="a folder, or a .wav or .flac file (default: here)"
     )
@@ -74,12 +76,26 @@ def _generate(options: argparse.Namespace) -> None:
     from loopgen.midi import read_melody
     from loopgen.orders import ASKED, settle
 
+    chosen = _chosen(options)
     melody = read_melody(options.melody) if options.melody is not None else None
-    settled = settle({name: getattr(options, name) for name in ASKED}, melody)
-    delivery = _Delivery(options, settled.request, settled.notes)
-    for loop in studio.generate(settled.request, stretcher=options.stretcher, progress=delivery.progress):
+    settled = settle(
+        {name: getattr(options, name) for name in ASKED},
+        melody,
+        own_presets=chosen.presets,
+        otherwise={"engine": chosen.engine, "rate": chosen.rate},
+    )
+    delivery = _Delivery(options, chosen, settled.request, settled.notes)
+    for loop in studio.generate(settled.request, stretcher=chosen.stretcher, progress=delivery.progress):
         delivery.add(loop)
     delivery.close()
+
+
+def _chosen(options: argparse.Namespace) -> Settings:
+    """The user's settings below the options that were given."""
+    from loopgen import settings
+
+    flags = {"stretcher": options.stretcher}  # the others are checked, and refused, as parts of the request
+    return settings.resolve(flags, os.environ, settings.config_file(os.environ)).settings
 
 
 def _conform(options: argparse.Namespace) -> None:
@@ -91,6 +107,7 @@ def _conform(options: argparse.Namespace) -> None:
     from loopgen.music.request import LoopRequest
     from loopgen.music.tempo import parse_bpm
 
+    chosen = _chosen(options)
     if options.bpm is None:
         raise InvalidRequest("bpm", "", "the loop's tempo with --bpm, like --bpm 128")
     request = LoopRequest(
@@ -99,14 +116,14 @@ def _conform(options: argparse.Namespace) -> None:
         bars=options.bars if options.bars is not None else 4,
         meter=options.meter if options.meter is not None else "4/4",
         key=options.key,
-        rate=options.rate if options.rate is not None else 44_100,
+        rate=options.rate if options.rate is not None else chosen.rate,
         engine="conform",
     )
     source_bpm = parse_bpm(options.source_bpm, "source-bpm") if options.source_bpm is not None else None
     audio = read_audio(options.take)
-    delivery = _Delivery(options, request, ())
+    delivery = _Delivery(options, chosen, request, ())
     delivery.add(
-        studio.conform(audio, request, source_bpm=source_bpm, downbeat=options.downbeat, stretcher=options.stretcher)
+        studio.conform(audio, request, source_bpm=source_bpm, downbeat=options.downbeat, stretcher=chosen.stretcher)
     )
     delivery.close()
 
@@ -128,7 +145,9 @@ def _inspect(options: argparse.Namespace) -> None:
 class _Delivery:
     """Loops as they are finished: kept on disk and shown at once, or listed as one JSON object at the end."""
 
-    def __init__(self, options: argparse.Namespace, request: LoopRequest, notes: Sequence[str]) -> None:
+    def __init__(
+        self, options: argparse.Namespace, chosen: Settings, request: LoopRequest, notes: Sequence[str]
+    ) -> None:
         from pathlib import Path
 
         from loopgen import library
@@ -138,7 +157,10 @@ class _Delivery:
         self._picture = Path(options.picture) if options.picture else None
         self._shown: list[dict[str, object]] = []
         self._progress_shown = False
-        library.resolve_format(self._target, options.format)
+        self._format = options.format
+        if self._format is None and library.is_folder(self._target):
+            self._format = chosen.format  # a file name says its own format
+        library.resolve_format(self._target, self._format)
         library.check_writable(self._target)
         if self._picture:
             _check_picture(self._picture)
@@ -158,7 +180,7 @@ class _Delivery:
         from loopgen import library, report
 
         number = len(self._shown) + 1 if self._request.variations > 1 else None
-        kept = library.keep(loop, self._target, file_format=self._options.format, number=number)
+        kept = library.keep(loop, self._target, file_format=self._format, number=number)
         picture = None
         if self._picture:
             picture = self._picture if number is None else self._picture.with_stem(f"{self._picture.stem}-{number}")
@@ -191,7 +213,8 @@ def _check_picture(path: Path) -> None:
 
 def _draw(loop: Loop, path: Path) -> Path:
     _check_picture(path)
-    from loopgen import library, report
+    from loopgen import report
+    from loopgen.files import write_whole
 
-    library.write_whole({path: report.draw(loop)})
+    write_whole({path: report.draw(loop)})
     return path
