@@ -11,10 +11,9 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from loopgen import worker
 from loopgen.jobs.supervisor import Supervisor
 from loopgen.jobs.table import Job, Table
-from loopgen.worker import Delivered, Generate, Retempo
+from loopgen.worker.messages import Delivered, Generate, Retempo, Setup
 
 __all__ = ["Delivered", "Generate", "Job", "Jobs", "Retempo"]
 
@@ -46,7 +45,7 @@ class Jobs:
         stall: float = 600.0,
     ) -> None:
         self._table = Table(limit)
-        setup = worker.Setup(output.absolute(), engine, stretcher, file_format, own_presets)
+        setup = Setup(output.absolute(), engine, stretcher, file_format, own_presets)
         self._supervisor = Supervisor(self._table, setup, listener, on_state, stall)
         self._thread = threading.Thread(target=self._supervisor.run, name="loopgen-jobs", daemon=True)
 

@@ -16,6 +16,7 @@ from loopgen import worker
 from loopgen.errors import Cancelled, Stalled, WorkerDied
 from loopgen.files import sweep
 from loopgen.jobs.table import Job, State, Table
+from loopgen.worker.messages import Ended, Made, Noted, Order, Progress, Ready, Setup, Stop, WarmUp
 
 YIELD_SECONDS = 0.12
 """A worker that was told to stop has this long before it is killed."""
@@ -37,7 +38,7 @@ class Supervisor:
     def __init__(
         self,
         table: Table,
-        setup: worker.Setup,
+        setup: Setup,
         listener: Callable[[Job], None],
         on_state: Callable[[str], None],
         stall: float,
@@ -126,7 +127,7 @@ class Supervisor:
         running = self._table.running
         if process.phase == "busy":
             if running is not None and running.is_cancelled and process.deadline is None:
-                process.send(worker.Stop(running.id))
+                process.send(Stop(running.id))
                 process.deadline = time.monotonic() + YIELD_SECONDS
         elif self._table.is_closed:
             process.dismiss()
@@ -134,11 +135,11 @@ class Supervisor:
         elif process.phase == "warming":
             if self._table.has_waiting and not process.is_warm:
                 process.is_warm = True  # enough: the next job is worth more
-                process.send(worker.Stop(""))
+                process.send(Stop(""))
         elif process.phase == "idle" and (entry := self._table.take()) is not None:
             process.phase = "busy"
             try:
-                process.send(worker.Order(entry.id, entry.work))
+                process.send(Order(entry.id, entry.work))
             except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
                 process.phase = "idle"
                 self._table.end("error", "internal", f"internal error: the job cannot be passed on: {error}")
@@ -147,7 +148,7 @@ class Supervisor:
                 process.is_warm = True
             else:
                 process.phase = "warming"
-                process.send(worker.Order("", worker.WarmUp()))
+                process.send(Order("", WarmUp()))
 
     def _watch(self, process: _Process) -> None:
         """Wait until something happens, and see to it."""
@@ -171,22 +172,22 @@ class Supervisor:
         """Take in what the worker has sent."""
         for message in process.messages():
             process.seen = time.monotonic()
-            if isinstance(message, worker.Ready):
+            if isinstance(message, Ready):
                 process.phase = "idle" if process.phase == "starting" else process.phase
                 if message.facts:
                     self.facts, self.trouble = message.facts, ""
                 elif message.code:
                     self.trouble = message.message
-            elif isinstance(message, worker.Ended):
+            elif isinstance(message, Ended):
                 process.phase, process.deadline, process.is_warm = "idle", None, True
                 if message.job:
                     self._is_careful &= message.state != "done"
                     self._table.end(_STATES[message.state], message.code, message.message)
             elif not message.job:
                 continue  # of the warm-up
-            elif isinstance(message, worker.Progress):
+            elif isinstance(message, Progress):
                 self._table.progress(message.fraction, message.stage)
-            elif isinstance(message, worker.Noted):
+            elif isinstance(message, Noted):
                 self._table.note(message.notes)
             else:
                 self._table.deliver(message.delivered)
@@ -235,13 +236,13 @@ class Supervisor:
 
 _Phase = Literal["starting", "idle", "warming", "busy"]
 _STATES: Mapping[str, State] = {"done": "done", "cancelled": "cancelled", "error": "error"}
-_Message = worker.Ready | worker.Progress | worker.Noted | worker.Made | worker.Ended
+_Message = Ready | Progress | Noted | Made | Ended
 
 
 class _Process:
     """One worker process and our end of its pipe. Raises ``OSError`` where it cannot be started."""
 
-    def __init__(self, setup: worker.Setup) -> None:
+    def __init__(self, setup: Setup) -> None:
         self._pipe, theirs = Pipe()
         self._process = get_context("spawn").Process(
             target=worker.run, args=(theirs, setup), name="loopgen-worker", daemon=True

@@ -10,7 +10,7 @@ from multiprocessing import Pipe
 from typing import Literal
 
 from loopgen.errors import Busy, Cancelled, UnknownJob
-from loopgen.worker import Delivered, Generate, Retempo
+from loopgen.worker.messages import Delivered, Generate, Retempo
 
 REMEMBERED = 1_000
 """So many ended jobs can still be asked for."""

@@ -1,6 +1,6 @@
 """What runs in the worker process: one warm engine that takes orders from a pipe and sends back how they go.
 
-The server's process imports this file too, for the values that pass; whatever is heavy is imported by the worker alone.
+The server's process imports this file too, to start it; whatever is heavy is imported by the worker alone.
 ::
 
     server                       worker
@@ -20,141 +20,37 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from fractions import Fraction
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from loopgen.errors import Cancelled, GenerationFailed, LoopgenError, OutOfMemory, OutputUnwritable, TakeGone
+from loopgen.errors import Cancelled, GenerationFailed, LoopgenError, OutOfMemory, OutputUnwritable
 from loopgen.files import make_folder
-from loopgen.music.melody import Melody
+from loopgen.worker.messages import (
+    Delivered,
+    Ended,
+    Generate,
+    Made,
+    Noted,
+    Order,
+    Progress,
+    Ready,
+    Retempo,
+    Setup,
+    Stop,
+)
+from loopgen.worker.takes import Takes
 
 if TYPE_CHECKING:
     from loopgen.engines.base import Engine
     from loopgen.music.loop import Loop
     from loopgen.music.request import LoopRequest
 
-TAKES, TAKE_BYTES = 32, 512 * 2**20
-"""So many loops, and so much of them, keep their takes in memory for ``Retempo``."""
-
 _REPORT_SECONDS = 0.05
 _ORPHAN_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Generate:
-    """Make loops: ``asked`` as ``loopgen.orders`` takes it; ``folder`` is a name below the output folder, checked."""
-
-    asked: Mapping[str, Any]
-    melody: Melody | None = None
-    folder: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Retempo:
-    """Lay the take of an earlier loop on another tempo, in quarter notes a minute.
-
-    ``loop`` is the name of a loop's file, or the id of its job, with ``/2`` for the second variation.
-    """
-
-    loop: str
-    bpm: Fraction
-    folder: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WarmUp:
-    """Make a short loop that is thrown away, so that the first one asked for finds everything in place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """A loop on disk: ``frames`` at ``rate`` Hz, ``quarters`` quarter notes; ``summary`` is one line on how it is."""
-
-    path: str
-    bpm: Fraction
-    bars: int
-    quarters: Fraction
-    frames: int
-    rate: int
-    summary: str
-    variation: int
-    variations: int
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """To the worker: a job."""
-
-    job: str
-    work: Generate | Retempo | WarmUp
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """To the worker: end this job now."""
-
-    job: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """From the worker: the engine's facts (name, version, licence), or the error that it does not load with."""
-
-    facts: Mapping[str, str]
-    code: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """From the worker: a sign of life."""
-
-    job: str
-    fraction: float
-    stage: str
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """From the worker: what the user should know of the job."""
-
-    job: str
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """From the worker: one loop is on disk."""
-
-    job: str
-    delivered: Delivered
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """From the worker: ``state`` is done, cancelled or error; it waits for the next order."""
-
-    job: str
-    state: str
-    code: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """How a worker works: the same for all of its jobs. ``preload``: load the engine before the first order."""
-
-    output: Path
-    engine: str
-    stretcher: str
-    file_format: str
-    own_presets: Path | None
-    preload: bool = True
 
 
 class _ServerGone(BaseException):
@@ -186,7 +82,7 @@ class _Worker:
     def __init__(self, pipe: Connection, setup: Setup) -> None:
         self._pipe, self._setup = pipe, setup
         self._engines: dict[str, Engine] = {}
-        self._takes = _Takes()
+        self._takes = Takes()
 
     def serve(self) -> None:
         """Never returns; raises ``_ServerGone``."""
@@ -342,44 +238,6 @@ class _Checkpoint:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _REPORT_SECONDS
             self._send(Progress(self._job, fraction, stage))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Kept:
-    names: tuple[str, ...]
-    loop: Loop
-    size: int
-
-
-class _Takes:
-    """The last loops with their takes, within ``TAKES`` and ``TAKE_BYTES``."""
-
-    def __init__(self) -> None:
-        self._kept: list[_Kept] = []
-
-    def keep(self, job: str, variation: int, file: str, loop: Loop) -> None:
-        """Remember a loop, by its file's name and its job's id."""
-        if loop.take is None:
-            return
-        by_job = (f"{job}/{variation}", job) if variation == 1 else (f"{job}/{variation}",)
-        slim = replace(loop, audio=loop.audio.with_samples(loop.audio.samples[:0]))  # the take is all that is needed
-        self._kept.append(_Kept((file, *by_job), slim, loop.take.audio.samples.nbytes))
-        while len(self._kept) > TAKES or sum(kept.size for kept in self._kept) > TAKE_BYTES:
-            self._kept.pop(0)
-
-    def find(self, name: str) -> Loop:
-        """The loop of this name; raises ``TakeGone``."""
-        for kept in reversed(self._kept):
-            if name in kept.names:
-                return kept.loop
-        raise TakeGone(
-            f"no take of {name[:80]!r} is kept: those of the last {TAKES} loops are, as long as the engine's process "
-            "lives; generate it again at the new tempo with its seed (in the JSON beside the loop)"
-        )
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._kept.clear()
 
 
 def summary(loop: Loop) -> str:

@@ -1,0 +1,123 @@
+"""What passes between the server and its worker: plain values that pickle, light to import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from loopgen.music.melody import Melody
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Make loops: ``asked`` as ``loopgen.orders`` takes it; ``folder`` is a name below the output folder, checked."""
+
+    asked: Mapping[str, Any]
+    melody: Melody | None = None
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retempo:
+    """Lay the take of an earlier loop on another tempo, in quarter notes a minute.
+
+    ``loop`` is the name of a loop's file, or the id of its job, with ``/2`` for the second variation.
+    """
+
+    loop: str
+    bpm: Fraction
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """Make a short loop that is thrown away, so that the first one asked for finds everything in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A loop on disk: ``frames`` at ``rate`` Hz, ``quarters`` quarter notes; ``summary`` is one line on how it is."""
+
+    path: str
+    bpm: Fraction
+    bars: int
+    quarters: Fraction
+    frames: int
+    rate: int
+    summary: str
+    variation: int
+    variations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """To the worker: a job."""
+
+    job: str
+    work: Generate | Retempo | WarmUp
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """To the worker: end this job now."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the worker: the engine's facts (name, version, licence), or the error that it does not load with."""
+
+    facts: Mapping[str, str]
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """From the worker: a sign of life."""
+
+    job: str
+    fraction: float
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """From the worker: what the user should know of the job."""
+
+    job: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """From the worker: one loop is on disk."""
+
+    job: str
+    delivered: Delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """From the worker: ``state`` is done, cancelled or error; it waits for the next order."""
+
+    job: str
+    state: str
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a worker works: the same for all of its jobs. ``preload``: load the engine before the first order."""
+
+    output: Path
+    engine: str
+    stretcher: str
+    file_format: str
+    own_presets: Path | None
+    preload: bool = True
