@@ -250,11 +250,11 @@ class Client:
                 message = self._receive(left)
                 if message is None:
                     continue
-                if is_answer(message):
-                    return message
                 said = _named(message)
                 if message.address == "/loopgen/error" and said["address"] == address and said["req"] == key:
                     raise Refused(str(said["message"]), str(said["code"]))
+                if is_answer(message):
+                    return message
                 self._later.append(message)
         raise ServerUnreachable(f"no loopgen answers at {self.host}:{self.port}; `loopgen serve` starts one")
 

@@ -35,30 +35,34 @@ class Clips:
     def begin(self, id_: str, count: int, length: float) -> None:
         """Open a clip, in place of any other of this id; raises ``Misused``."""
         if not 1 <= count <= NOTES_MAX:
-            raise Misused("invalid_request", f"count: {count} cannot be used; give 1 to {NOTES_MAX} notes", id_)
+            raise Misused("invalid_request", f"count: {count} cannot be used; give 1 to {NOTES_MAX} notes")
         if length <= 0:
-            raise Misused("invalid_request", f"length: {length} cannot be used; give beats above 0", id_)
-        self._keep(id_, _Clip(count, length))
+            raise Misused("invalid_request", f"length: {length} cannot be used; give beats above 0")
+        known = self._clips.get(id_)
+        if known is None or known.melody is not None or (known.count, known.length) != (count, length):
+            self._keep(id_, _Clip(count, length))  # else it is the same message twice, or again
 
     def add(self, id_: str, offset: int, notes: Sequence[NotePiece]) -> None:
         """Take a chunk; the same chunk twice is the same as once. Raises ``Misused``."""
         clip = self._find(id_)
         if offset + len(notes) > clip.count:
             text = f"notes {offset} to {offset + len(notes) - 1} of a clip that has {clip.count}; begin again"
-            raise Misused("invalid_request", text, id_)
-        clip.notes.update(zip(range(offset, offset + len(notes)), notes, strict=True))
-        clip.melody = None
+            raise Misused("invalid_request", text)
+        numbered = dict(enumerate(notes, offset))
+        if any(clip.notes.get(at) != note for at, note in numbered.items()):  # not when it comes twice
+            clip.notes.update(numbered)
+            clip.melody = None
 
     def end(self, id_: str, count: int) -> int:
         """Close a clip and return its number of notes; raises ``Misused`` that names the first missing offset."""
         clip = self._find(id_)
         if count != clip.count:
             text = f"count: {count} cannot be used; give {clip.count}, as melody/begin said, or begin again"
-            raise Misused("invalid_request", text, id_)
+            raise Misused("invalid_request", text)
         missing = next((at for at in range(clip.count) if at not in clip.notes), None)
         if missing is not None:
             text = f"offset {missing} is missing, {len(clip.notes)} of {clip.count} notes are here; send it again"
-            raise Misused("melody_incomplete", text, id_)
+            raise Misused("melody_incomplete", text)
         # A velocity of 0 is a rest, and a note of no length none at all: clips in the wild have both.
         notes = [
             Note(start, pitch, duration, velocity)
@@ -67,7 +71,7 @@ class Clips:
         ]
         if not notes:
             raise Misused(
-                "invalid_request", "the clip holds no note that sounds; give one with a duration and a velocity", id_
+                "invalid_request", "the clip holds no note that sounds; give one with a duration and a velocity"
             )
         clip.melody = Melody(tuple(notes), clip.length)
         return clip.count
@@ -80,12 +84,12 @@ class Clips:
         """A clip that is whole; raises ``Misused`` (``melody_unknown``, ``melody_incomplete``)."""
         clip = self._find(id_)
         if clip.melody is None:
-            raise Misused("melody_incomplete", f"melody {id_!r} is not whole yet; send melody/end", id_)
+            raise Misused("melody_incomplete", f"melody {id_!r} is not whole yet; send melody/end")
         return clip.melody
 
     def _find(self, id_: str) -> _Clip:
         if id_ not in self._clips:
-            raise Misused("melody_unknown", f"there is no melody {id_!r}; send melody/begin first", id_)
+            raise Misused("melody_unknown", f"there is no melody {id_!r}; send melody/begin first")
         return self._clips[id_]
 
     def _keep(self, id_: str, clip: _Clip) -> None:

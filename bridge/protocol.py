@@ -14,7 +14,6 @@ from typing import Any
 
 from bridge.fields import BY_NAME, FIELDS, SESSION, Field, number, read_tempo, text, whole
 from bridge.wire import BYTES_OUT, Malformed, Message, Value, encode
-from loopgen.errors import InvalidRequest
 
 VERSION = 1
 PORT = 11_200
@@ -33,11 +32,11 @@ RESENDS = (0.5, 1.0, 2.0)
 
 
 class Misused(Exception):
-    """A message that cannot be served; becomes ``/loopgen/error`` with ``req``, ``code``, text and ``address``."""
+    """A message that cannot be served; ``code`` is stable and goes over the wire, with the text."""
 
-    def __init__(self, code: str, message: str, req: str = "", address: str = "") -> None:
-        super().__init__(message)
-        self.code, self.req, self.address = code, req, address
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +204,7 @@ def is_answer(address: str) -> bool:
 
 
 def understand(message: Message) -> Call:
-    """Find the command and read its arguments; raises ``Misused`` with the code for the wire.
+    """Find the command and read its arguments; raises ``Misused``, and ``InvalidRequest`` for a value.
 
     A ``req`` may be left out where it is the only argument missing: a fader sends its value alone.
 
@@ -216,12 +215,8 @@ def understand(message: Message) -> Call:
     """
     command = COMMANDS.get(message.address)
     if command is None:
-        text = f"{message.address} is unknown{_nearest(message.address)}"
-        raise Misused("unknown_address", text, req_of(message), message.address)
-    try:
-        return _read(command, message.arguments)
-    except (Misused, InvalidRequest) as error:
-        raise Misused(error.code, str(error), req_of(message), message.address) from None
+        raise Misused("unknown_address", f"{message.address} is unknown{_nearest(message.address)}")
+    return _read(command, message.arguments)
 
 
 def _read(command: Command, given: tuple[Value, ...]) -> Call:
@@ -343,3 +338,7 @@ def tables() -> str:
     lines += ["", "| key of `generate` | value | kept by the session |", "|---|---|---|"]
     lines += [f"| `{field.name}` | {field.allowed} | {'yes' if field.session else 'no'} |" for field in FIELDS]
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(tables())

@@ -14,8 +14,6 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from loopgen.jobs import Job, Jobs
-
 from bridge import discovery
 from bridge.peers import Address
 from bridge.protocol import INBOX, PORT
@@ -25,6 +23,7 @@ from bridge.slow import Slow
 from bridge.wire import BYTES_IN
 from loopgen.engines.base import engines
 from loopgen.errors import InvalidRequest, OutputUnwritable, PortTaken
+from loopgen.jobs import Jobs
 
 RECEIVE_BUFFER = 4_000_000
 """Bytes asked of the system for datagrams that wait; it may grant less."""
@@ -62,10 +61,11 @@ class Server:
             file_format=file_format,
             own_presets=self._own_presets,
             limit=queue,
-            listener=lambda job: self._post(lambda: self._job_changed(job)),
+            listener=lambda job: self._post(lambda: self._service.job_changed(job)),
+            on_state=lambda state: self._post(lambda: self._state_changed(state)),
         )
         self._posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._closing = False
+        self._closing = self._is_warm = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -162,7 +162,7 @@ class Server:
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.register(self._wake_out, selectors.EVENT_READ)
-            wait, warm, full = 0.0, False, False
+            wait, full = 0.0, False
             while True:
                 ready = full or selector.select(wait)
                 if self._closing:
@@ -171,11 +171,7 @@ class Server:
                 if ready:
                     full = self._receive()
                 self._run_posted()
-                wait = self._service.tick() if warm else min(0.05, self._service.tick())
-                if not warm and self.jobs.state in ("ready", "working"):
-                    warm = True
-                    facts = self.jobs.engine_facts
-                    self._listener(Notice("warm", f"{facts.get('name', '')} ({facts.get('licence', '')})"))
+                wait = self._service.tick()
 
     def _receive(self) -> bool:
         """Empty the socket before serving, for the system's buffer is small; a ping overtakes what waits."""
@@ -229,5 +225,13 @@ class Server:
             except Exception as error:  # a fault of ours must not end the thread that answers
                 self._listener(Notice("failed", f"internal error: {type(error).__name__}: {error}"))
 
-    def _job_changed(self, job: Job) -> None:
-        self._service.job_changed(job)
+    def _state_changed(self, state: str) -> None:
+        self._service.state_changed(state)
+        if state == "failed":
+            self._listener(Notice("failed", self.jobs.trouble))
+        elif state in ("ready", "working") and not self._is_warm:
+            facts = self.jobs.engine_facts
+            self._listener(
+                Notice("warm", f"{facts.get('name', '')} {facts.get('version', '')}, {facts.get('licence', '')}")
+            )
+        self._is_warm = state in ("ready", "working")

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from loopgen.jobs import Generate, Job, Jobs, Retempo
-
 from bridge import protocol
 from bridge.fields import SESSION, exact
 from bridge.outbox import Outbox
@@ -24,11 +22,11 @@ from bridge.slow import Slow
 from bridge.wire import BYTES_IN, Malformed, Message, Value, decode
 from loopgen import __version__
 from loopgen.errors import LoopgenError, UnknownJob
+from loopgen.jobs import Generate, Job, Jobs, Retempo
 from loopgen.music.melody import Melody
 
 Send: TypeAlias = Callable[[bytes, Address], None]
 TOPICS = ("state", "jobs", "traffic")
-ENDED = ("done", "error", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,6 @@ class Service:
         self._jobs, self._slow, self._output = jobs, slow, output
         self._raw_send, self._listener = send, listener
         self._orders: dict[str, _Order] = {}
-        self._state = ""
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
@@ -75,7 +72,7 @@ class Service:
         try:
             messages = decode(datagram)
         except Malformed as error:
-            self._refuse(self.peers.sender(source, now), Misused(error.code, str(error), "", error.address))
+            self._refuse(self.peers.sender(source, now).replies, error.code, str(error), "", error.address)
         for message in messages:
             if protocol.is_answer(message.address):
                 continue  # to answer an answer could go round for ever
@@ -90,19 +87,15 @@ class Service:
                 self._hello(call, source, now)
             else:
                 getattr(self, "_" + call.command.action)(call, sender)
-        except Misused as error:
-            self._refuse(
-                sender, Misused(error.code, str(error), error.req or protocol.req_of(message), message.address)
-            )
-        except LoopgenError as error:
-            self._refuse(sender, Misused(error.code, str(error), protocol.req_of(message), message.address))
+        except (Misused, LoopgenError) as error:
+            self._refuse(sender.replies, error.code, str(error), protocol.req_of(message), message.address)
         except Exception as error:  # a fault of ours must not stop the server, nor stay silent
             text = f"internal error: {type(error).__name__}: {error}"
-            self._refuse(sender, Misused("internal", text, protocol.req_of(message), message.address))
+            self._refuse(sender.replies, "internal", text, protocol.req_of(message), message.address)
 
-    def _refuse(self, sender: Sender, error: Misused) -> None:
-        self._answer(sender.replies, "error", error.req, error.code, str(error), error.address)
-        self._listener(Notice("refused", f"{sender.replies[0][0]}:{sender.replies[0][1]} {error.code}: {error}"))
+    def _refuse(self, replies: tuple[Address, ...], code: str, text: str, req: str, address: str) -> None:
+        self._answer(replies, "error", req, code, text, address)
+        self._listener(Notice("refused", f"{replies[0][0]}:{replies[0][1]} {address} {code}: {text}"))
 
     # -- out -----------------------------------------------------------------------------------------------------------
 
@@ -158,7 +151,7 @@ class Service:
         topic = call.values["topic"]
         if topic not in TOPICS and topic not in {field.name for field in SESSION}:
             raise Misused(
-                "unknown_name", f"there is no topic {topic[:32]!r}; session values, {', '.join(TOPICS)} are", topic
+                "unknown_name", f"there is no topic {topic[:32]!r}; give a session value or {', '.join(TOPICS)}"
             )
         sender.peer.topics.add(topic)
         if topic in TOPICS:
@@ -220,7 +213,7 @@ class Service:
 
     def _fail(self, error: Exception, sender: Sender, req: str, call: Call) -> None:
         code = error.code if isinstance(error, LoopgenError) else "internal"
-        self._refuse(sender, Misused(code, str(error) or type(error).__name__, req, call.command.address))
+        self._refuse(sender.replies, code, str(error) or type(error).__name__, req, call.command.address)
 
     # -- jobs ----------------------------------------------------------------------------------------------------------
 
@@ -250,7 +243,7 @@ class Service:
         except UnknownJob:
             return False
         self._answer(sender.replies, "accepted", req, job.id, job.position)
-        if job.state in ENDED:
+        if job.has_ended:
             self._tell(job, req, sender.replies)
         return True
 
@@ -294,7 +287,6 @@ class Service:
         now = time.monotonic()
         order = self._orders.get(job.id)
         self._listener(Notice("job", job.stage, job))
-        self._follow_state()
         if order is None:
             return
         while order.delivered < len(job.delivered):
@@ -307,7 +299,7 @@ class Service:
             order.progressed = now
             self._answer(order.replies, "progress", job.id, job.fraction, job.stage)
             self._publish("jobs", "progress", job.id, job.fraction, job.stage, but=order.replies)
-        if job.state in ENDED:
+        if job.has_ended:
             del self._orders[job.id]
         if job.state in ("error", "cancelled"):
             said = _end(job, order.req, order.address)
@@ -374,14 +366,12 @@ class Service:
                 self._send(datagram, address)
         for peer in self.peers.expire(now):
             self._left(peer)
-        self._follow_state()
         due = self.outbox.next_due()
         return 1.0 if due is None else min(1.0, max(0.0, due - now))
 
-    def _follow_state(self) -> None:
-        if self._jobs.state != self._state:
-            self._state = self._jobs.state
-            self._publish("state", "value", "", "state", self._state)
+    def state_changed(self, state: str) -> None:
+        """Tell who subscribed to it."""
+        self._publish("state", "value", "", "state", state)
 
 
 def _done(job: Job, number: int, req: str) -> tuple[Any, ...]:

@@ -120,9 +120,9 @@ def _read_apart(path: Path, bpm: str) -> Melody:
 
 def _read(connection: Connection, path: str, bpm: str) -> None:
     """In the process of its own. Errors go back as their text: not every exception survives the way."""
-    from loopgen.melodies import read_melody
-
     try:
+        from loopgen.melodies import read_melody
+
         connection.send(read_melody(path, bpm=bpm))
     except LoopgenError as error:
         connection.send(str(error))
