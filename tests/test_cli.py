@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 def loopgen(*arguments: object, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the program; every run must be free of tracebacks and say errors in one line."""
     command = [sys.executable, "-m", "loopgen", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "LOOPGEN_SETTINGS": str(cwd / "none")}
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False, timeout=120)
     assert done.returncode == status, done.stderr + done.stdout
     assert "Traceback" not in done.stderr
