@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from bridge.fields import BY_NAME, FIELDS, SESSION, Field, number, read_tempo, text, whole
-from bridge.wire import BYTES_OUT, Malformed, Message, Value, encode
+from bridge.wire import BYTES_IN, BYTES_OUT, Malformed, Message, Value, encode
 
 VERSION = 1
 PORT = 11_200
@@ -195,6 +195,32 @@ REPLIES: Mapping[str, Reply] = {reply.address.removeprefix("/loopgen/").replace(
            "any failure, a job's too: a stable code, a line for people, the address it was sent to", "message"),
 )}  # fmt: skip
 
+CODES: Mapping[str, str] = {
+    "undecodable": "no OSC message that can be read; nothing was done",
+    "too_large": f"a datagram above {BYTES_IN} bytes",
+    "too_early": "a bundle for a time to come; send it when it is due",
+    "pattern_refused": "an address with wildcards",
+    "unknown_address": "no such address; the message names the nearest",
+    "unknown_name": "no such key of generate, or topic",
+    "bad_arguments": "too few, too many, or a number that is none",
+    "invalid_request": "a value out of range; the message says which, and what can be given",
+    "melody_unknown": "no clip of this id was begun",
+    "melody_incomplete": "notes are missing; the message names the first offset",
+    "audio_unreadable": "no such file in the inbox, or not one that can be read as a melody",
+    "preset_unusable": "no such preset, or its file is broken",
+    "engine_unavailable": "no such engine, or its parts are not installed",
+    "output_unwritable": "disk full, folder gone or not permitted; the next job works once it is mended",
+    "busy": "too many jobs or files wait; send it again later",
+    "unknown_job": "no job of this id",
+    "take_gone": "the take is not kept any more; generate it again with its seed",
+    "generation_failed": "the engine gave nothing that can become a loop",
+    "worker_died": "the worker crashed or was killed; another runs already",
+    "stalled": "the worker gave no sign for too long and was ended",
+    "out_of_memory": "the request needs more memory than there is",
+    "internal": "a fault of loopgen's; please report it",
+}
+"""Codes of ``/loopgen/error``; they stay."""
+
 _ANSWERS = frozenset(reply.address for reply in REPLIES.values())
 
 
@@ -337,6 +363,8 @@ def tables() -> str:
         lines.append(f"| `{reply.address}` | {took} | {reply.meaning} |")
     lines += ["", "| key of `generate` | value | kept by the session |", "|---|---|---|"]
     lines += [f"| `{field.name}` | {field.allowed} | {'yes' if field.session else 'no'} |" for field in FIELDS]
+    lines += ["", "| error code | meaning |", "|---|---|"]
+    lines += [f"| `{code}` | {meaning} |" for code, meaning in CODES.items()]
     return "\n".join(lines)
 
 

@@ -114,7 +114,7 @@ def _message(datagram: bytes) -> Message:
     if len(arguments) != len(tags) - 1:
         raise Malformed("undecodable", "arguments cut short", address)
     if any(isinstance(argument, float) and not math.isfinite(argument) for argument in arguments):
-        raise Malformed("bad_argument", "a number that is none (NaN or infinite)", address)
+        raise Malformed("bad_arguments", "a number that is none (NaN or infinite)", address)
     return Message(address, arguments)
 
 

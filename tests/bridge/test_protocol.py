@@ -1,5 +1,6 @@
 """The table: what each message means, what is refused and with which words."""
 
+import re
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,17 @@ from bridge.fields import BY_NAME, FIELDS, SESSION, Value
 from bridge.protocol import COMMANDS, REPLIES, Misused, answer, is_answer, named, read_pairs, understand
 from bridge.service import Service
 from bridge.wire import BYTES_OUT, Message, decode
-from loopgen.errors import InvalidRequest
+from loopgen.errors import (
+    Cancelled,
+    InputError,
+    InvalidRequest,
+    JobError,
+    LoopgenError,
+    PortTaken,
+    Refused,
+    ServerUnreachable,
+    SettingUnusable,
+)
 
 
 def float32(x: float) -> float:
@@ -128,6 +139,21 @@ def test_long_texts_are_cut_to_the_longest_datagram(letter: str) -> None:
     path = "/" + "p" * 400
     done = answer("done", "j", "r", path, 60.23, 4, 16.0, 510045, 32000, letter * 3000, 1, 1, "60.23")
     assert len(done) <= BYTES_OUT and named(decode(done)[0])["path"] == path
+
+
+def test_every_code_that_goes_over_the_wire_is_documented() -> None:
+    root = Path(protocol.__file__).parent
+    used = {
+        code
+        for file in root.glob("*.py")
+        for code in re.findall(r'(?:Misused|Malformed)\(\s*"(\w+)"', file.read_text())
+    }
+    kinds = [LoopgenError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    abstract = {LoopgenError.code, InputError.code, JobError.code}
+    elsewhere = {SettingUnusable.code, PortTaken.code, ServerUnreachable.code, Refused.code, Cancelled.code}
+    assert used | {kind.code for kind in kinds} - abstract - elsewhere | {"internal"} == set(protocol.CODES)
 
 
 def test_the_readme_shows_the_table_as_it_is() -> None:

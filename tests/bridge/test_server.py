@@ -345,7 +345,7 @@ def test_every_kind_of_nonsense_is_answered_once(raw: Raw) -> None:
         (b"rubbish", "undecodable"),
         (b"\0" * 9000, "too_large"),
         (encode_any("/loopgen/*", ()), "pattern_refused"),
-        (encode_any("/loopgen/set/tempo", ("r", float("nan"))), "bad_argument"),
+        (encode_any("/loopgen/set/tempo", ("r", float("nan"))), "bad_arguments"),
         (encode_any("/somewhere/else", ("r",)), "unknown_address"),
         (encode_any("/loopgen/melody/begin", ("m",)), "bad_arguments"),
         (encode_any("/loopgen/set/tempo", ("r", "fast")), "invalid_request"),

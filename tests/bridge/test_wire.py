@@ -78,7 +78,7 @@ def test_broken_datagrams(datagram: bytes) -> None:
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("tag", ["f", "d"])
 def test_numbers_that_are_none(number: float, tag: str) -> None:
-    assert refused(message("/loopgen/set/tempo", (number, tag))) == "bad_argument"
+    assert refused(message("/loopgen/set/tempo", (number, tag))) == "bad_arguments"
 
 
 @pytest.mark.parametrize("address", ["/loopgen/*", "/loopgen/" + "*" * 16 + "!", "/loopgen/pin?", "/{a,b}", "/a[0-9]"])
@@ -116,7 +116,7 @@ def test_any_bytes_are_messages_or_malformed(datagram: bytes) -> None:
     try:
         assert all(isinstance(m, Message) for m in decode(datagram))
     except Malformed as error:
-        assert error.code in {"undecodable", "pattern_refused", "bad_argument", "too_early"}
+        assert error.code in {"undecodable", "pattern_refused", "bad_arguments", "too_early"}
 
 
 @given(st.data())
