@@ -3,6 +3,7 @@
 import contextlib
 import struct
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from bridge.wire import BYTES_IN, Malformed, Message, decode, encode, encode_any
 
 
-def message(address: str, *arguments: tuple[object, str]) -> bytes:
+def message(address: str, *arguments: tuple[Any, str]) -> bytes:
     builder = OscMessageBuilder(address)
     for value, tag in arguments:
         builder.add_arg(value, tag)
