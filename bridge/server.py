@@ -174,15 +174,20 @@ class Server:
                 wait = self._service.tick()
 
     def _receive(self) -> bool:
-        """Empty the socket before serving, for the system's buffer is small; a ping overtakes what waits."""
+        """Empty the socket before serving, for the system's buffer is small; a ping overtakes what waits.
+
+        Returns whether there may be more.
+        """
         with suppress(OSError):
             while self._wake_out.recv(4096):
                 pass
         waiting: list[tuple[bytes, Address]] = []
-        while len(waiting) < _BATCH:
+        is_empty = False
+        for _ in range(_BATCH):
             try:
                 datagram, source = self._socket.recvfrom(BYTES_IN + 1)
             except BlockingIOError:
+                is_empty = True
                 break
             except OSError:  # Windows reports here that an earlier answer found nobody
                 continue
@@ -192,7 +197,7 @@ class Server:
                 waiting.append((datagram, source[:2]))
         for datagram, source in waiting:
             self._service.receive(datagram, source)
-        return len(waiting) == _BATCH
+        return not is_empty
 
     def _send(self, datagram: bytes, address: Address) -> None:
         for _ in range(3):

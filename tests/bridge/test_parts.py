@@ -15,9 +15,12 @@ from bridge.clips import CLIPS_MAX, Clips, NotePiece
 from bridge.outbox import Outbox
 from bridge.peers import PEERS_MAX, REQUESTS_MAX, Peers
 from bridge.protocol import LEASE, RESENDS, Misused
+from bridge.service import Notice, Service
 from bridge.session import Session
-from bridge.slow import find_in
+from bridge.slow import Slow, find_in
+from bridge.wire import decode, encode_any
 from loopgen.errors import AudioUnreadable, EngineUnavailable, InvalidRequest, LoopgenError
+from loopgen.jobs import Jobs
 
 NOTES: list[NotePiece] = [(60 + n % 12, n * 0.5, 0.5, 100) for n in range(70)]
 HERE = "127.0.0.1"
@@ -199,3 +202,39 @@ def test_the_discovery_file_is_taken_over_from_the_dead_only(tmp_path: Path) -> 
     assert not (tmp_path / discovery.FILE).exists()
     (tmp_path / discovery.FILE).write_text("{broken")
     assert discovery.running(tmp_path) is None and discovery.announce(tmp_path, HERE, 11200)
+
+
+def test_a_fault_of_ours_is_answered_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+    shown: list[Notice] = []
+    jobs = Jobs(tmp_path, listener=lambda job: None)
+    slow = Slow(tmp_path, tmp_path, lambda call: call())
+    service = Service(jobs, slow, Session(), tmp_path, lambda datagram, _: sent.append(datagram), shown.append)
+    monkeypatch.setattr(service.session, "shown", lambda name: 1 // 0)
+    service.receive(encode_any("/loopgen/get/tempo", ("r1",)), (HERE, 1))
+    (message,) = decode(sent.pop())
+    assert message.arguments[:2] == ("r1", "internal") and "ZeroDivisionError" in str(message.arguments[2])
+    assert [notice.kind for notice in shown] == ["refused"]
+    monkeypatch.undo()
+    service.receive(encode_any("/loopgen/get/tempo", ("r2",)), (HERE, 1))
+    assert decode(sent.pop())[0].arguments == ("r2", "tempo", "")
+    slow.close()
+
+
+def test_silent_clients_leave_the_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    now = [1000.0]
+    monkeypatch.setattr("bridge.service.time.monotonic", lambda: now[0])
+    jobs = Jobs(tmp_path, listener=lambda job: None)
+    slow = Slow(tmp_path, tmp_path, lambda call: call())
+    service = Service(jobs, slow, Session(), tmp_path, lambda *_: None, lambda notice: shown.append(notice.kind))
+    service.receive(encode_any("/loopgen/hello", ("live", 1, 0)), (HERE, 1))
+    now[0] += LEASE - 1
+    service.receive(encode_any("/loopgen/ping", ("x",)), (HERE, 1))
+    now[0] += LEASE - 1
+    service.tick()
+    assert shown == ["client"]
+    now[0] += 2
+    service.tick()
+    assert shown == ["client", "left"] and not list(service.peers)
+    slow.close()
