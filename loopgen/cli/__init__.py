@@ -1,6 +1,7 @@
 """The command line: the only place that reads arguments, prints and exits.
 
-One file a group of commands: :mod:`loops` makes them, :mod:`lists` shows what there is.
+One file a group of commands: :mod:`loops` makes them, :mod:`serve` runs the server, :mod:`send` talks to it,
+:mod:`lists` shows what there is.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from loopgen.cli import lists, loops
-from loopgen.cli.common import FAILED, INTERRUPTED, USAGE, Parser, say
+from loopgen.cli import lists, loops, send, serve
+from loopgen.cli.common import FAILED, INTERRUPTED, USAGE, Parser, clean, say
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,8 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: Exception) -> int:
-    from loopgen.errors import LoopgenError
+    from loopgen.errors import LoopgenError, Refused
 
+    if isinstance(error, Refused):
+        say(f"loopgen: {clean(str(error))} ({clean(error.wire_code)})")
+        return error.exit_status
     if isinstance(error, LoopgenError):
         say(f"loopgen: {error}")
         return error.exit_status
@@ -55,6 +59,6 @@ def build_parser() -> Parser:
     parser = Parser(prog="loopgen", description="A prompt and a tempo become a seamless loop of exactly that tempo.")
     parser.add_argument("--version", action="version", version=f"loopgen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for group in (loops, lists):
+    for group in (loops, serve, send, lists):
         group.add(commands)
     return parser

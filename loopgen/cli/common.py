@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeVar
+
+CLIENT_NAME = "loopgen send"
+"""What the command line calls itself when it talks to a server."""
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -20,7 +23,10 @@ class Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"{self.prog}: {message} (`{self.prog} --help` shows what can be given)\n")
 
 
-def add_command(commands: Commands[Parser], name: str, run: Callable[[argparse.Namespace], None], text: str) -> Parser:
+P = TypeVar("P", bound=Parser)
+
+
+def add_command(commands: Commands[P], name: str, run: Callable[[argparse.Namespace], None], text: str) -> P:
     """A command with the options that all have; ``run`` is called with the parsed options."""
     command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     command.add_argument("--json", action="store_true", help="print one JSON object for machines")
@@ -44,3 +50,38 @@ def print_json(value: object) -> None:
 def plain_terminal() -> bool:
     """Whether the terminal cannot show block characters."""
     return "utf" not in (sys.stdout.encoding or "").lower()
+
+
+def clean(text: str) -> str:
+    """Text of one line without control characters: what comes over the wire must not steer a terminal.
+
+    >>> clean("a\\x1b[2Jb\\nc")
+    'a?[2Jb?c'
+    """
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+class ProgressLine:
+    """One line of standard error that tells how far the work is, on a terminal only."""
+
+    def __init__(self, *, is_silent: bool = False) -> None:
+        self._is_silent = is_silent or not sys.stderr.isatty()
+        self._is_shown = False
+
+    def show(self, fraction: float, stage: str) -> None:
+        """Draw it anew; ``fraction`` from 0 to 1."""
+        if not self._is_silent:
+            print(f"\r\x1b[K{fraction:4.0%}  {clean(stage)}", end="", file=sys.stderr, flush=True)
+            self._is_shown = True
+
+    def clear(self) -> None:
+        """Take it away."""
+        if self._is_shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._is_shown = False
+
+    def say(self, line: str) -> None:
+        """Add a line that stays, on a terminal only."""
+        if not self._is_silent:
+            self.clear()
+            say(line)

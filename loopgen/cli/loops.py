@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loopgen.cli.common import Commands, Parser, add_command, plain_terminal, print_json, say
@@ -31,7 +32,7 @@ def _add_generate(commands: Commands[Parser]) -> None:
     command.add_argument("--preset", metavar="NAME", help="a sound of `loopgen presets`; other options override it")
     command.add_argument("--engine", metavar="NAME", help="an engine of `loopgen engines` (default: auto, the best)")
     command.add_argument("--key", metavar="KEY", help="like Am, F# minor or D dorian (default: the engine chooses)")
-    command.add_argument("--melody", metavar="NOTES", help='a .mid file, or notes: "A4 C5 E5:2 r D5:0.5"')
+    command.add_argument("--melody", metavar="NOTES", help='a .mid or audio file, or notes: "A4 C5 E5:2 r D5:0.5"')
     command.add_argument("--chords", metavar="SYMBOLS", help='instead of a melody, one a bar: "Am F C/E N.C."')
     command.add_argument(
         "--seed", type=int, help="0 to 4294967295; the same seed gives the same loop (default: random)"
@@ -73,17 +74,15 @@ def _add_inspect(commands: Commands[Parser]) -> None:
 
 def _generate(options: argparse.Namespace) -> None:
     from loopgen import studio
-    from loopgen.midi import read_melody
+    from loopgen.melodies import read_melody
     from loopgen.orders import ASKED, settle
 
     chosen = _chosen(options)
-    melody = read_melody(options.melody) if options.melody is not None else None
-    settled = settle(
-        {name: getattr(options, name) for name in ASKED},
-        melody,
-        own_presets=chosen.presets,
-        otherwise={"engine": chosen.engine, "rate": chosen.rate},
-    )
+    asked = {name: getattr(options, name) for name in ASKED}
+    order = partial(settle, own_presets=chosen.presets, otherwise={"engine": chosen.engine, "rate": chosen.rate})
+    settled = order(asked)
+    if options.melody is not None:  # a clip that does not say its tempo has the loop's
+        settled = order(asked | {"seed": settled.request.seed}, read_melody(options.melody, bpm=settled.request.bpm))
     delivery = _Delivery(options, chosen, settled.request, settled.notes)
     for loop in studio.generate(settled.request, stretcher=chosen.stretcher, progress=delivery.progress):
         delivery.add(loop)
