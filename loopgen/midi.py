@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from loopgen.errors import AudioUnreadable, InvalidRequest
 from loopgen.music.melody import Melody, Note
@@ -16,20 +18,21 @@ _REST = re.compile(r"[rR-](?:[:/](\d+(?:\.\d+)?))?")
 _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 
 
-def read_melody(text: str) -> Melody:
-    """A melody from the name of a MIDI file, or from notes such as ``"A4 C5 E5:2 r D5:0.5"``.
+def read_notes(text: str) -> Melody:
+    """A melody from notes such as ``"A4 C5 E5:2 r D5:0.5"``.
 
     A number after a colon is the length in quarter notes (1 if absent), ``r`` a rest; the octave defaults to 4.
-    Raises ``InvalidRequest`` for notes that cannot be read and ``AudioUnreadable`` for a file that cannot.
+    Raises ``InvalidRequest`` for notes that cannot be read.
 
-    >>> melody = read_melody("A4 C5:0.5 r:0.5 E5:2")
+    >>> melody = read_notes("A4 C5:0.5 r:0.5 E5:2")
     >>> [(note.pitch, note.start, note.duration) for note in melody.notes], melody.length
     ([(69, 0.0, 1.0), (72, 1.0, 0.5), (76, 2.0, 2.0)], 4.0)
     """
-    if text.lower().endswith((".mid", ".midi")):
-        return read_midi(Path(text))
     notes, position = [], 0.0
-    for word in text.replace(",", " ").split():
+    words = text.replace(",", " ").split()
+    if len(words) > NOTES_MAX:
+        raise InvalidRequest("melody", f"{len(words)} notes", f"at most {NOTES_MAX}")
+    for word in words:
         if rest := _REST.fullmatch(word):
             position += float(rest[1] or 1)
         elif note := _NOTE.fullmatch(word):
@@ -39,7 +42,7 @@ def read_melody(text: str) -> Melody:
             notes.append(Note(position, pitch, float(length or 1)))
             position += float(length or 1)
         else:
-            raise InvalidRequest("melody", word, "a .mid file, or notes like 'A4 C5 E5:2 r D5:0.5'")
+            raise InvalidRequest("melody", word, "a .mid or audio file, or notes like 'A4 C5 E5:2 r D5:0.5'")
     if not notes:
         raise InvalidRequest("melody", text, "at least one note, like 'A4 C5 E5:2'")
     return Melody(tuple(notes), position)
@@ -67,22 +70,31 @@ def read_midi(path: Path) -> Melody:
         raise AudioUnreadable(f"{path} counts time in SMPTE frames; export it with beats (ticks a quarter note)")
     notes: list[Note] = []
     for track in file.tracks:
-        tick, sounding = 0, dict[tuple[int, int], tuple[int, int]]()
-        for message in track:
-            tick += message.time
-            if message.type not in ("note_on", "note_off") or message.channel == 9:
-                continue
-            voice = (message.channel, message.note)
-            if voice in sounding:
-                start, velocity = sounding.pop(voice)
-                if tick > start:
-                    beat = file.ticks_per_beat
-                    notes.append(Note(start / beat, message.note, (tick - start) / beat, velocity))
-            if message.type == "note_on" and message.velocity > 0:
-                sounding[voice] = (tick, message.velocity)
-            if len(notes) > NOTES_MAX:
-                raise AudioUnreadable(f"{path} has more than {NOTES_MAX} notes, too many for a melody")
+        try:
+            notes += _notes(track, file.ticks_per_beat)
+        except InvalidRequest as error:
+            raise AudioUnreadable(f"{path} holds a note that cannot be used ({error})") from None
+        if len(notes) > NOTES_MAX:
+            raise AudioUnreadable(f"{path} has more than {NOTES_MAX} notes, too many for a melody")
     if not notes:
         raise AudioUnreadable(f"{path} holds no notes (drums on channel 10 do not count)")
     end = max(note.start + note.duration for note in notes)
     return Melody(tuple(notes), float(max(1, math.ceil(end - 1e-6))))
+
+
+def _notes(track: Iterable[Any], ticks: int) -> list[Note]:
+    """The notes of one track; one that is struck while it sounds ends there."""
+    notes: list[Note] = []
+    tick, sounding = 0, dict[tuple[int, int], tuple[int, int]]()
+    for message in track:
+        tick += message.time
+        if message.type not in ("note_on", "note_off") or message.channel == 9:
+            continue
+        voice = (message.channel, message.note)
+        if voice in sounding:
+            start, velocity = sounding.pop(voice)
+            if tick > start:
+                notes.append(Note(start / ticks, message.note, (tick - start) / ticks, velocity))
+        if message.type == "note_on" and message.velocity > 0:
+            sounding[voice] = (tick, message.velocity)
+    return notes
