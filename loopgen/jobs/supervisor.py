@@ -181,7 +181,9 @@ class Supervisor:
             elif isinstance(message, Ended):
                 process.phase, process.deadline, process.is_warm = "idle", None, True
                 if message.job:
-                    self._is_careful &= message.state != "done"
+                    if message.state == "done":
+                        self._is_careful = False
+                        self.trouble = "" if self.facts else self.trouble  # it has loaded before, and will again
                     self._table.end(_STATES[message.state], message.code, message.message)
             elif not message.job:
                 continue  # of the warm-up

@@ -65,7 +65,7 @@ class Table:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may close while its thread submits
         self._entries: dict[str, Entry] = {}
         self._waiting: deque[Entry] = deque()
         self._ended: deque[str] = deque()
@@ -168,9 +168,9 @@ class Table:
     def news(self) -> list[Job]:
         """Changes that nobody was told yet, in their order; the bell may ring again."""
         with self._lock:
-            if self._is_awake:
+            while self.bell.poll():
                 self.bell.recv_bytes()
-                self._is_awake = False
+            self._is_awake = False
             news = list(self._outbox)
             self._outbox.clear()
             return news
@@ -199,8 +199,8 @@ class Table:
 
     def _wake(self) -> None:
         if not self._is_awake:
-            self._is_awake = True
             self._button.send_bytes(b"!")
+            self._is_awake = True
 
     def _snapshot(self, entry: Entry) -> Job:
         ahead = self._waiting.index(entry) + (self._running is not None) if entry.state == "queued" else 0

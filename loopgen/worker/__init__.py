@@ -97,10 +97,8 @@ class _Worker:
             return Ready({})
         try:
             return _facts(self._engine(self._setup.engine))
-        except LoopgenError as error:
-            return Ready({}, error.code, str(error))
         except Exception as error:
-            return Ready({}, "internal", _internal(error))
+            return Ready({}, *self._explained(error))
 
     def _done(self, order: Order) -> Ended:
         """Do the job; whatever happens becomes its end."""
@@ -112,20 +110,24 @@ class _Worker:
                 self._retempo(order.job, order.work, checkpoint)
             else:
                 self._warm_up(checkpoint)
-        except Cancelled as error:
-            if checkpoint.is_stopped:
-                return Ended(order.job, "cancelled", error.code, "cancelled")
-            return Ended(order.job, "error", GenerationFailed.code, f"the engine gave up by itself: {error}")
-        except LoopgenError as error:
-            return Ended(order.job, "error", error.code, str(error))
-        except MemoryError:
+        except (Exception, SystemExit) as error:
+            if checkpoint.is_stopped:  # an engine may make another error of it
+                return Ended(order.job, "cancelled", Cancelled.code, "cancelled")
+            return Ended(order.job, "error", *self._explained(error))
+        return Ended(order.job, "done")
+
+    def _explained(self, error: BaseException) -> tuple[str, str]:
+        """The code and the message of an error."""
+        if isinstance(error, Cancelled):
+            return GenerationFailed.code, f"the engine gave up by itself: {error}"
+        if isinstance(error, LoopgenError):
+            return error.code, str(error)
+        if isinstance(error, MemoryError):
             self._takes.clear()
             gc.collect()
-            text = "not enough memory for this request; give fewer bars or a lower rate"
-            return Ended(order.job, "error", OutOfMemory.code, text)
-        except (Exception, SystemExit) as error:
-            return Ended(order.job, "error", "internal", _internal(error))
-        return Ended(order.job, "done")
+            return OutOfMemory.code, "not enough memory for this request; give fewer bars or a lower rate"
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return "internal", f"internal error: {said[:500]}; please report it"
 
     def _warm_up(self, checkpoint: _Checkpoint) -> None:
         from loopgen import studio
@@ -151,10 +153,9 @@ class _Worker:
     def _retempo(self, job: str, work: Retempo, checkpoint: _Checkpoint) -> None:
         from loopgen import studio
 
+        take = self._takes.find(work.loop)  # before the folder: what cannot be done makes none
         self._folder(work.folder)
-        loop = studio.retempo(
-            self._takes.find(work.loop), work.bpm, stretcher=self._setup.stretcher, progress=checkpoint
-        )
+        loop = studio.retempo(take, work.bpm, stretcher=self._setup.stretcher, progress=checkpoint)
         self._deliver(job, work.folder, loop, 1)
 
     def _deliver(self, job: str, folder: str, loop: Loop, variation: int) -> None:
@@ -252,8 +253,3 @@ def summary(loop: Loop) -> str:
 
 def _facts(engine: Engine) -> Ready:
     return Ready({"name": str(engine.name), "version": str(engine.version), "licence": str(engine.licence)})
-
-
-def _internal(error: BaseException) -> str:
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"internal error: {said[:500]}; please report it"
