@@ -1,3 +1,4 @@
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -6,12 +7,12 @@ import soundfile
 
 from loopgen import library, studio
 from loopgen.engines import base
-from loopgen.errors import Cancelled, GenerationFailed, InvalidRequest
+from loopgen.errors import Cancelled, GenerationFailed, InvalidRequest, TakeGone
 from loopgen.music.audio import Audio
 from loopgen.music.request import LoopRequest
 from loopgen.music.tempo import loop_frames, parse_bpm
 from tests.loops import pulse_loop
-from tests.stand_in import ENTRIES
+from tests.stand_in import ENTRIES, Moody
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +73,34 @@ def test_the_recipe_says_how_it_was_made() -> None:
 def test_the_recipe_keeps_the_tempo_exactly(bpm: str) -> None:
     (loop,) = studio.generate(LoopRequest("x", bpm, 1, engine="moody"))
     assert parse_bpm(loop.recipe["request"]["bpm"]) == parse_bpm(bpm)
+
+
+def test_another_tempo_is_told_in_the_recipe() -> None:
+    (loop,) = studio.generate(LoopRequest("x", "127.9", 2, "7/8", seed=3, engine="moody"))
+    other = studio.retempo(studio.retempo(loop, Fraction(361, 3)), Fraction(110))
+    assert other.audio.frames == loop_frames(Fraction(110), 2, loop.request.meter, loop.request.rate)
+    assert (other.recipe["request"]["bpm"], other.recipe["retempo"], other.recipe["seed"]) == (
+        "110",
+        {"from": "127.9"},
+        3,
+    )
+    assert other.recipe["engine"] == loop.recipe["engine"]
+    assert other.scores["length_error"] == 0
+    far = studio.retempo(loop, Fraction(60))
+    assert any("stretched far, from 127.9 to 60 BPM" in warning for warning in far.warnings)
+    with pytest.raises(InvalidRequest, match="bpm"):
+        studio.retempo(loop, Fraction(1_000))
+
+
+def test_a_loop_without_its_take_has_no_other_tempo(tmp_path: Path) -> None:
+    kept = library.keep(pulse_loop(), tmp_path)
+    with pytest.raises(TakeGone, match="generate it again"):
+        studio.retempo(studio.inspect(kept.path), Fraction(100))
+
+
+def test_an_engine_at_hand_is_not_loaded_again() -> None:
+    (loop,) = studio.generate(LoopRequest("x", 120, 1, seed=3, engine="no such engine"), engine=Moody())
+    assert loop.recipe["engine"]["name"] == "moody"
 
 
 @pytest.mark.parametrize("bars", [0, -3, 5_000])

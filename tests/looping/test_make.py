@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from loopgen.engines.base import load
+from loopgen.errors import Cancelled
 from loopgen.looping.make import make
 from loopgen.music.audio import Audio
+from loopgen.music.beats import BeatGrid
 from loopgen.music.loop import Loop, Take
 from loopgen.music.request import LoopRequest
 from loopgen.music.tempo import loop_frames
@@ -206,3 +208,61 @@ def test_the_length_is_exact_whatever_the_take(
     rng = np.random.default_rng(thousandths)
     samples = 0.1 * rng.standard_normal((int(seconds * 16_000), 1))
     conformed(samples, 16_000, bpm=f"{thousandths / 1000:.3f}", bars=bars, meter=meter, rate=rate)
+
+
+@pytest.mark.parametrize(("bpm", "rate"), [("97.3", 44_100), ("124", 48_000), ("361/3", 22_050), ("118", 44_100)])
+def test_the_same_bars_of_a_take_on_another_tempo(bpm: str, rate: int) -> None:
+    take = Take(Audio(groove(118, 24, start=0.4), RATE), "test", 0)
+    first = make(take, LoopRequest("take", "124", 3, "3/4"))
+    request = LoopRequest("take", bpm, 3, "3/4", rate=rate)
+    other = make(take, request, like=first)
+    assert other.audio.frames == loop_frames(request.bpm, 3, request.meter, rate)
+    assert other.grid is first.grid
+    assert other.recipe["grid"]["loop_start"] == pytest.approx(first.recipe["grid"]["loop_start"], abs=1e-4)
+    assert np.median(np.abs(late_ms(other))) < 2
+    again = make(take, first.request, like=other)
+    assert np.array_equal(again.audio.samples, first.audio.samples)
+
+
+def test_a_short_take_is_played_as_often_on_another_tempo() -> None:
+    take = Take(Audio(groove(124, 4.6), RATE), "test", 0)
+    first = make(take, LoopRequest("take", 124, 8))
+    other = make(take, LoopRequest("take", 131, 8), like=first)
+    assert other.recipe["steps"]["repeats"] == first.recipe["steps"]["repeats"] == 4
+    assert other.audio.frames == loop_frames(other.request.bpm, 8, other.request.meter, RATE)
+
+
+def test_every_step_is_told_and_may_be_the_last() -> None:
+    take, request = Take(Audio(groove(118, 12), RATE), "test", 0), LoopRequest("take", 124, 2)
+    told: list[tuple[float, str]] = []
+    make(take, request, progress=lambda share, step: told.append((share, step)))
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert len({step for _, step in told}) == 6
+
+    for last in range(6):
+        seen: list[str] = []
+
+        def stop(share: float, step: str, last: int = last, seen: list[str] = seen) -> None:
+            seen.append(step)
+            if len(seen) > last:
+                raise Cancelled("stopped")
+
+        with pytest.raises(Cancelled):
+            make(take, request, progress=stop)
+        assert len(seen) == last + 1
+
+
+def test_a_take_that_knows_its_first_bar_begins_there() -> None:
+    """Also where another bar would do as well; where its own cannot be used, another is."""
+    bar = 4 * 60 / 124
+    samples = groove(124, 8 * bar)
+    request = LoopRequest("take", 124, 2)
+    grid = BeatGrid.steady(0.0, 60 / 124, 8 * bar, request.meter)
+    for first in range(5):
+        loop = make(Take(Audio(samples, RATE), "test", 0, grid, {}, first * bar), request)
+        assert loop.recipe["grid"]["loop_start"] == pytest.approx(first * bar, abs=2e-3)
+    silent = samples.copy()
+    silent[: round(2 * bar * RATE)] = 0
+    loop = make(Take(Audio(silent, RATE), "test", 0, grid, {}, 0.0), request)
+    assert loop.recipe["grid"]["loop_start"] >= 2 * bar - 2e-3
