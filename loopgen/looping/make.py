@@ -61,6 +61,9 @@ def make(
     bar_lines = np.clip(np.round(grid.downbeats * take.audio.rate), 0, take.audio.frames).astype(np.int64)
     clips = clipped(take.audio, bar_lines)
     spans = [_same_span(like, gridded)] if like else cut(gridded, request.bars, request.meter, clipped=clips)
+    if take.start is not None and not like:  # chords, a melody and the phrase begin there: another bar would turn them
+        there = int(np.argmin(np.abs(grid.beats - take.start)))
+        spans = [span for span in spans if round(span.start / gridded.beat_frames) == there] or spans
     say(0.7, "closing the seam")
     seamed = best_seam(gridded, spans, request.bars, request.meter)
     say(0.8, "setting the level")

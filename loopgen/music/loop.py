@@ -15,8 +15,9 @@ from loopgen.music.request import LoopRequest
 class Take:
     """Audio as an engine (or a file) gave it: more than was asked for, with lead-in and tail.
 
-    ``grid`` is what the engine knows of its own beats, ``facts`` whatever else the recipe should say
-    (engine version, licence of the weights, chords played ...), JSON values only.
+    ``grid`` is what the engine knows of its own beats, ``start`` (seconds) where its first bar begins, after the
+    lead-in, where it knows that; ``facts`` is whatever else the recipe should say (engine version, licence of the
+    weights, chords played ...), JSON values only.
     """
 
     audio: Audio
@@ -24,6 +25,7 @@ class Take:
     seed: int
     grid: BeatGrid | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    start: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class SketchEngine:
         grid = BeatGrid.steady(
             first / rate, float(beat_seconds(request.bpm, request.meter)), len(samples) / rate, request.meter
         )
-        take = Take(Audio(samples, rate), self.name, seed, grid, facts(score, self))
+        take = Take(Audio(samples, rate), self.name, seed, grid, facts(score, self), first / rate)
         tick(1.0)
         return take
 
