@@ -16,6 +16,8 @@ CLIENTS_MAX = 256
 LINES_A_SECOND = 10
 """Lines about clients and refusals that are shown in a second; a flood of them is counted instead."""
 
+_FLOODS = {"client": ("plain", "joined"), "left": ("faint", "left"), "refused": ("bad", "refused")}
+
 Lines: TypeAlias = list[tuple[str, str]]
 """What is to be said, each a tone (``plain``, ``good``, ``bad``, ``faint``) and one line of text."""
 
@@ -52,24 +54,26 @@ class Board:
             return [*lines, ("plain", f"ready: engine {self.engine_line()}")]
         if notice.kind == "closed":
             return [*lines, ("plain", f"ended; {self.tally()}")]
-        if notice.kind not in ("client", "left", "refused"):
-            return [*lines, ("bad", f"{clean(notice.kind)}: {text}")]
         if notice.kind == "client":
             self.clients[text] = None
             while len(self.clients) > CLIENTS_MAX:
                 del self.clients[next(iter(self.clients))]
         elif notice.kind == "left":
             self.clients.pop(text, None)
+        return lines + self._line(notice.kind, text)
+
+    def _line(self, kind: str, text: str) -> Lines:
+        """A notice that is shown as it is, unless there are too many like it."""
+        if kind not in _FLOODS:
+            return [("bad", f"{clean(kind)}: {text}")]
         if text.startswith(CLIENT_NAME):
-            return lines  # it comes and goes with each command, and what it does is said
+            return []  # it comes and goes with each command, and what it does is said
         self._said += 1
         if self._said > LINES_A_SECOND:
             self._unsaid += 1
-            return lines
-        tone, verb = {"client": ("plain", "joined"), "left": ("faint", "left"), "refused": ("bad", "refused")}[
-            notice.kind
-        ]
-        return [*lines, (tone, f"{verb}: {text}")]
+            return []
+        tone, verb = _FLOODS[kind]
+        return [(tone, f"{verb}: {text}")]
 
     def tick(self, now: float) -> Lines:
         """Let time pass; returns how much a flood of the last second has left unsaid."""

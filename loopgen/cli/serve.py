@@ -59,6 +59,7 @@ def _serve(options: argparse.Namespace) -> None:
 
     flags = {name: getattr(options, name) for name in FLAGS}
     chosen = settings.resolve(flags, os.environ, settings.config_file(os.environ)).settings
+    _check_engine(chosen.engine)
     events = Events()
     with events.ended_by_signals():
         server = _make_server(chosen, events)
@@ -89,6 +90,22 @@ def _make_server(chosen: Settings, events: Events) -> Server:
         session={"rate": chosen.rate},
         listener=events.put,
     )
+
+
+def _check_engine(name: str) -> None:
+    """Refuse an engine that cannot be had; raises ``EngineUnavailable``. Only the worker loads one."""
+    import difflib
+
+    from loopgen.engines.base import engines
+    from loopgen.errors import EngineUnavailable
+
+    known = {"auto": ""} | {engine.name: engine.reason if not engine.available else "" for engine in engines()}
+    if name not in known:
+        near = difflib.get_close_matches(name.lower(), known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        raise EngineUnavailable(f"engine {name!r} is unknown; {hint}")
+    if known[name]:
+        raise EngineUnavailable(f"engine {name!r} is not available: {known[name]}")
 
 
 def _is_loopback(host: str) -> bool:
