@@ -197,11 +197,11 @@ def test_what_an_engine_raises_is_an_error_and_the_worker_lives(
 
 
 def test_a_worker_without_a_sign_of_life_is_given_up(tmp_path: Path) -> None:
-    with bench(tmp_path, engine="odd", stall=3.0) as b:
+    with bench(tmp_path, engine="odd", stall=4.0) as b:
         b.ready()
         end = b.failed("now hang")
         assert end.code == "stalled"
-        assert "3 s" in end.message
+        assert "4 s" in end.message
         assert b.done().delivered
 
 
@@ -381,6 +381,17 @@ class TestEnginesThatDoNotLoad:
             assert "exit status 7" in end.message
             assert b.done(engine="odd").delivered
 
+    def test_one_that_never_gets_ready_holds_nobody_up(self, tmp_path: Path) -> None:
+        with bench(tmp_path, engine="frozen", stall=4.0) as b:
+            b.heard.until(lambda: b.jobs.state == "failed")
+            assert "no sign of life for 4 s" in b.jobs.trouble
+            assert b.done(engine="odd").delivered
+            job = b.submit(engine=None)
+            b.heard.until(lambda: b.heard.of(job)[-1:] != [] and "loading" in b.heard.of(job)[-1].stage)
+            b.jobs.cancel(job.id)
+            assert b.heard.end(job).state == "cancelled"
+            assert b.failed(engine=None).code == "stalled"
+
     def test_jobs_that_wait_while_it_crashes_get_their_turn(self, tmp_path: Path) -> None:
         with bench(tmp_path, engine="doomed") as b:
             ends = [b.heard.end(b.submit(engine=engine)) for engine in ("odd", None, "odd")]
@@ -505,6 +516,12 @@ class TestOutputTrouble:
             assert "permission" in end.message
             assert b.done().delivered
 
+    def test_a_name_does_not_lead_out(self, tmp_path: Path) -> None:
+        with bench(tmp_path / "out", engine="odd") as b:
+            assert b.failed(folder="../elsewhere").code == "output_unwritable"
+            assert b.done(folder="set/../set").delivered
+        assert not (tmp_path / "elsewhere").exists()
+
     @posix
     def test_a_link_does_not_lead_out(self, tmp_path: Path) -> None:
         (tmp_path / "elsewhere").mkdir()
@@ -538,8 +555,8 @@ def test_a_worker_does_not_outlive_its_server(tmp_path: Path, prompt: str) -> No
     script = tmp_path / "server.py"
     script.write_text(ORPHAN)
     command = [sys.executable, str(script), str(PLUGINS), str(tmp_path / "out"), prompt]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert server.stdout
     assert server.stdout.readline() == "playing\n"
     server.kill()
-    server.communicate(timeout=DEADLINE)  # the worker has the same standard output: it ends with the last of both
+    server.communicate(timeout=DEADLINE)  # the worker has the same pipe, which ends with the last of both

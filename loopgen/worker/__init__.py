@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopgen.errors import Cancelled, GenerationFailed, LoopgenError, OutOfMemory, OutputUnwritable
-from loopgen.files import make_folder
+from loopgen.files import check_folder, make_folder
 from loopgen.worker.messages import (
     Delivered,
     Ended,
@@ -62,7 +62,9 @@ def run(pipe: Connection, setup: Setup) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its worker
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    sys.stdout = sys.stderr  # what an engine prints must not get between the server's lines
+    sys.stdout = sys.stderr  # what an engine prints, in Python or below, must not get between the server's lines
+    with suppress(OSError):
+        os.dup2(2, 1)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     with suppress(_ServerGone):
         _Worker(pipe, setup).serve()
@@ -86,6 +88,7 @@ class _Worker:
 
     def serve(self) -> None:
         """Never returns; raises ``_ServerGone``."""
+        self._send(Progress("", 0.0, "importing"))
         self._send(self._preload())
         while True:
             order = self._receive()
@@ -96,6 +99,9 @@ class _Worker:
         if not self._setup.preload:
             return Ready({})
         try:
+            from loopgen import studio  # noqa: F401 - all that a job needs, before the first one
+
+            self._send(Progress("", 0.0, "loading the engine"))
             return _facts(self._engine(self._setup.engine))
         except Exception as error:
             return Ready({}, *self._explained(error))
@@ -144,7 +150,7 @@ class _Worker:
         settled = settle(work.asked, work.melody, own_presets=self._setup.own_presets)
         if settled.notes:
             self._send(Noted(job, settled.notes))
-        self._folder(work.folder)  # what cannot be written is known before the work
+        check_folder(self._folder(work.folder))  # what cannot be written is known before the work
         engine = self._loaded(settled.request, checkpoint)
         loops = studio.generate(settled.request, engine=engine, stretcher=self._setup.stretcher, progress=checkpoint)
         for variation, loop in enumerate(loops, 1):
@@ -154,7 +160,7 @@ class _Worker:
         from loopgen import studio
 
         take = self._takes.find(work.loop)  # before the folder: what cannot be done makes none
-        self._folder(work.folder)
+        check_folder(self._folder(work.folder))
         loop = studio.retempo(take, work.bpm, stretcher=self._setup.stretcher, progress=checkpoint)
         self._deliver(job, work.folder, loop, 1)
 
@@ -184,10 +190,10 @@ class _Worker:
     def _folder(self, name: str) -> Path:
         """The folder for a job's loops, made where it is missing; never outside of the output folder."""
         output = make_folder(self._setup.output)
-        folder = make_folder(output / name) if name else output
+        folder = output / name
         if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(output)):
             raise OutputUnwritable(f"{folder} leads out of the output folder {output}; give another folder")
-        return folder
+        return make_folder(folder)
 
     def _loaded(self, request: LoopRequest, checkpoint: _Checkpoint) -> Engine:
         """The engine that a request wants; ``auto`` is what the server was started with."""
@@ -201,11 +207,11 @@ class _Worker:
         return engine
 
     def _engine(self, name: str) -> Engine:
-        from loopgen import studio  # noqa: F401 - all that a job needs, before the first one
         from loopgen.engines import base
 
         if name not in self._engines:
-            self._engines[name] = base.load(name)
+            engine = base.load(name)
+            self._engines[name] = self._engines.setdefault(engine.name, engine)  # "auto" is another's name
         return self._engines[name]
 
     def _send(self, message: object) -> None:

@@ -119,6 +119,12 @@ def doomed() -> Odd:
     os._exit(7)
 
 
+def frozen() -> Odd:
+    """Wait while loading, as for a device that another program holds."""
+    time.sleep(600)
+    return Odd()
+
+
 def late() -> Odd:
     """Load only when a file is there."""
     flag = Path(os.environ["ODD_ENGINES_FLAG"])
@@ -132,6 +138,7 @@ def late() -> Odd:
 ODD = EngineEntry("odd", "for tests", "CC0", "odd_engines:Odd")
 DOOMED = EngineEntry("doomed", "for tests", "CC0", "odd_engines:doomed")
 LATE = EngineEntry("late", "for tests", "CC0", "odd_engines:late")
+FROZEN = EngineEntry("frozen", "for tests", "CC0", "odd_engines:frozen")
 ABSENT = EngineEntry(
     "absent", "for tests", "CC0", "odd_engines:Odd", requires=("no_such_module",), remedy="pip install no-such-module"
 )
