@@ -16,8 +16,8 @@ class Take:
     """Audio as an engine (or a file) gave it: more than was asked for, with lead-in and tail.
 
     ``grid`` is what the engine knows of its own beats, ``start`` (seconds) where its first bar begins, after the
-    lead-in, where it knows that; ``facts`` is whatever else the recipe should say (engine version, licence of the
-    weights, chords played ...), JSON values only.
+    lead-in, where the loop has to begin with that one; ``facts`` is whatever else the recipe should say (engine
+    version, licence of the weights, chords played ...), JSON values only.
     """
 
     audio: Audio

@@ -60,7 +60,8 @@ class SketchEngine:
         grid = BeatGrid.steady(
             first / rate, float(beat_seconds(request.bpm, request.meter)), len(samples) / rate, request.meter
         )
-        take = Take(Audio(samples, rate), self.name, seed, grid, facts(score, self), first / rate)
+        start = first / rate if request.melody else None  # a groove may begin with any bar, what was given may not
+        take = Take(Audio(samples, rate), self.name, seed, grid, facts(score, self), start)
         tick(1.0)
         return take
 
