@@ -344,6 +344,8 @@ class Service:
                 return
             if action == "load":
                 self._adopt(name, result)
+            elif action == "delete" and name == self.session["preset"]:
+                self._put("preset", "")  # every order would ask for what is gone; the values that it gave stay
             self._answer(sender.replies, "ok", req)
 
         self._slow.presets(action, name, fields, finished)
