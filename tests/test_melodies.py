@@ -150,7 +150,7 @@ def test_a_file_that_is_something_else_is_told(tmp_path: Path) -> None:
 
 
 def test_notes_with_fractions_are_notes() -> None:
-    assert [note.duration for note in read_melody("A4:0.5 C5:1.25").notes] == [0.5, 1.25]
+    assert [note.duration for note in read_melody("A4:0.5 C5:1.25 r:.25 D5:.5").notes] == [0.5, 1.25, 0.5]
 
 
 def test_the_engine_hears_its_melody_only_if_it_is_given_one() -> None:
