@@ -6,6 +6,7 @@ One file a group of commands: :mod:`loops` makes them, :mod:`serve` runs the ser
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +17,8 @@ from loopgen.cli.common import FAILED, INTERRUPTED, USAGE, Parser, clean, say
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 job failed, 2 unusable input, 130 interrupted."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name that cannot be shown ends nothing
     try:
         options = build_parser().parse_args(arguments)
     except SystemExit as stop:

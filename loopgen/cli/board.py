@@ -32,7 +32,8 @@ class Board:
     inbox: str
     engine: Mapping[str, str]
     """Its name, version and licence; of these what is known so far."""
-    ready: bool = False
+    state: str = "starting"
+    """The worker's: ``starting``, ``ready``, ``working``, ``failed`` or ``closed``."""
     clients: dict[str, None] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     """Those that wait or run, by id."""
@@ -50,7 +51,7 @@ class Board:
         if notice.kind == "listening":
             return [*lines, ("plain", f"listening on {self.address}, loops go to {clean(self.output)}")]
         if notice.kind == "warm":
-            self.ready = True
+            self.state = "ready"
             return [*lines, ("plain", f"ready: engine {self.engine_line()}")]
         if notice.kind == "closed":
             return [*lines, ("plain", f"ended; {self.tally()}")]
@@ -107,12 +108,13 @@ class Board:
     def engine_line(self) -> str:
         """The engine with its licence.
 
-        >>> Board("", 0, "", "", {"name": "sketch", "version": "1.0", "licence": "CC0"}, ready=True).engine_line()
+        >>> Board("", 0, "", "", {"name": "sketch", "version": "1.0", "licence": "CC0"}, "ready").engine_line()
         'sketch 1.0 (licence: CC0)'
         """
         named = " ".join(clean(self.engine[key]) for key in ("name", "version") if self.engine.get(key))
         licence = self.engine.get("licence")
-        return named + (f" (licence: {clean(licence)})" if licence else "") + ("" if self.ready else ", starting")
+        trouble = f", {self.state}" if self.state in ("starting", "failed") else ""
+        return named + (f" (licence: {clean(licence)})" if licence else "") + trouble
 
     def tally(self) -> str:
         """How the jobs have ended so far.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import signal
 import sys
@@ -130,6 +129,7 @@ def _show(server: Server, engine: Mapping[str, str], events: Events, view: View)
             if notice.kind == "warm":
                 board.engine = server.jobs.engine_facts
             lines += board.tell(notice, now)
+        board.state = server.jobs.state
         view.show(board, lines + board.tick(now), notices, datetime.now().astimezone())
 
     while not events.is_over:
@@ -206,8 +206,6 @@ class View(Protocol):
 
 
 def _view(options: argparse.Namespace) -> AbstractContextManager[View]:
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file name must not end the server
     if options.json:
         return nullcontext(_Json())
     is_dumb = os.environ.get("TERM") == "dumb"

@@ -16,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
+if sys.platform == "win32":
+    _NEW_GROUP, _INTERRUPT = subprocess.CREATE_NEW_PROCESS_GROUP, signal.CTRL_BREAK_EVENT
+else:
+    _NEW_GROUP, _INTERRUPT = 0, signal.SIGINT
+
 PATIENCE = 60.0
 """Seconds until a test gives up; nothing here comes near it."""
 
@@ -57,8 +62,8 @@ class Program:
             encoding="utf-8",
             cwd=folder,
             env=environment(folder) | dict(more or {}),
-            start_new_session=sys.platform != "win32",
-            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
+            start_new_session=True,  # ignored on Windows, where the flag does as much
+            creationflags=_NEW_GROUP,
         )
         self.lines: list[str] = []
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -92,19 +97,33 @@ class Program:
             if fits(line):
                 return line
 
-    def event(self, kind: str, **job: object) -> dict[str, Any]:
-        """Wait for an event of ``serve --json``, with a job of which this is so."""
+    def event(self, kind: str) -> dict[str, Any]:
+        """Wait for an event of ``serve --json``."""
+        found: dict[str, Any] = json.loads(self.line(lambda line: json.loads(line)["event"] == kind))
+        return found
+
+    def job(self, state: str, prompt: str) -> dict[str, Any]:
+        """Wait until ``serve --json`` tells that a job that was asked for with such a prompt is in a state."""
 
         def fits(line: str) -> bool:
-            said = json.loads(line)
-            return said["event"] == kind and job.items() <= said.get("job", {}).items()
+            job = json.loads(line).get("job", {"state": ""})
+            return job["state"] == state and prompt in job["asked"]
 
-        found: dict[str, Any] = json.loads(self.line(fits))
+        found: dict[str, Any] = json.loads(self.line(fits))["job"]
         return found
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it if the test has not."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.end()
 
     def interrupt(self) -> None:
         """Ctrl-C; on Windows, where that cannot be sent to one process, Ctrl-Break."""
-        self.process.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT)
+        self.process.send_signal(_INTERRUPT)
 
     def end(self, seconds: float = PATIENCE) -> tuple[int, str]:
         """Wait for its end; returns the exit status and what it said on standard error."""
@@ -113,7 +132,7 @@ class Program:
             thread.join(seconds)
         while (line := self._queue.get(timeout=seconds)) is not None:
             self.lines.append(line)
-        self._queue.put(None)
+        self._queue.put(None)  # for a second call
         for stream in (self.process.stdout, self.process.stderr):
             assert stream
             stream.close()
@@ -136,17 +155,11 @@ class Program:
 @contextmanager
 def serving(folder: Path, *flags: object, warm: bool = True) -> Iterator[tuple[Program, int]]:
     """A server that logs JSON, on a free port; ended at last if the test has not done so."""
-    program = Program("serve", "--port", 0, "--output", folder / "out", "--json", *flags, folder=folder)
-    try:
+    with Program("serve", "--port", 0, "--output", folder / "out", "--json", *flags, folder=folder) as program:
         port = program.event("listening")["port"]
         if warm:
             program.event("warm")
         yield program, port
-    finally:
         if program.process.poll() is None:
             program.interrupt()
-            try:
-                program.end()
-            except subprocess.TimeoutExpired:
-                program.process.kill()
-                raise
+            program.end()

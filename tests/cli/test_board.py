@@ -15,7 +15,11 @@ def board() -> Board:
 
 
 def job(
-    state: str = "running", delivered: int = 0, position: int = 0, fraction: float = 0.5, work: Generate | Retempo = WORK
+    state: str = "running",
+    delivered: int = 0,
+    position: int = 0,
+    fraction: float = 0.5,
+    work: Generate | Retempo = WORK,
 ) -> Job:
     loops = tuple(
         Delivered(f"/loops/{n}.wav", Fraction(1279, 10), 1, Fraction(4), 82752, 44100, "seam clean", n + 1, 2)
@@ -74,7 +78,9 @@ def test_a_flood_is_counted_and_does_not_grow() -> None:
 def test_what_comes_over_the_wire_does_not_steer_the_terminal() -> None:
     shown = board()
     work = Generate({"prompt": "\x1b[2J"})
-    lines = said(shown, Notice("refused", "\x1b]0;x\a\n"), Notice("client", "\x1b[1m"), Notice("job", "", job(work=work)))
+    lines = said(
+        shown, Notice("refused", "\x1b]0;x\a\n"), Notice("client", "\x1b[1m"), Notice("job", "", job(work=work))
+    )
     assert len(lines) == 3
     assert all(line.isprintable() for line in lines)
 

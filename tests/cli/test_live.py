@@ -60,6 +60,11 @@ def test_an_idle_server_says_so() -> None:
     assert "none yet" in text and "auto, starting" in text
 
 
+def test_an_engine_that_does_not_load_is_seen() -> None:
+    board = Board("127.0.0.1", 1, "/loops", "/loops/inbox", {"name": "heavy"}, "failed")
+    assert "heavy, failed" in "\n".join(drawn(board, 80))
+
+
 @pytest.mark.parametrize("width", [40, 120])
 def test_lines_scroll_by_and_the_terminal_is_left_as_it_was(width: int) -> None:
     file = io.StringIO()

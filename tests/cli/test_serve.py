@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,11 @@ def signals() -> list[signal.Signals]:
 @posix
 @pytest.mark.parametrize("number", signals())
 def test_a_signal_ends_it_whole(tmp_path: Path, number: signal.Signals) -> None:
-    with serving(tmp_path) as (server, port):
+    with serving(tmp_path) as (server, port), ExitStack() as stack:
         (file,) = discovery_files(tmp_path)
         assert json.loads(file.read_text("utf-8"))["port"] == port > 0
-        sender = Program("send", "generate", *LONG, folder=tmp_path)
-        server.event("job", state="running")
+        sender = stack.enter_context(Program("send", "generate", *LONG, folder=tmp_path))
+        server.job("running", "house")
         server.process.send_signal(number)
         assert server.end() == (0, "")
         assert [json.loads(line)["event"] for line in server.lines][-1] == "closed"
@@ -110,8 +111,7 @@ def test_after_a_hard_end_the_next_one_takes_over(tmp_path: Path) -> None:
 
 
 def test_plain_lines_of_a_whole_job(tmp_path: Path) -> None:
-    server = Program("serve", "--port", 0, "--output", tmp_path / "out", folder=tmp_path)  # no terminal: plain
-    try:
+    with Program("serve", "--port", 0, "--output", tmp_path / "out", folder=tmp_path) as server:  # no terminal: plain
         assert "listening on 127.0.0.1:" in server.line(lambda line: True)
         server.line(lambda line: "ready: engine sketch" in line and "CC0" in line)
         done = loopgen("send", "generate", "prompt=dub techno", "tempo=60.23", "bars=1", folder=tmp_path)
@@ -119,7 +119,6 @@ def test_plain_lines_of_a_whole_job(tmp_path: Path) -> None:
         assert soundfile.info(str(path)).frames == loop_frames(parse_bpm("60.23"), 1, Meter(), 44_100)
         server.line(lambda line: "begins: dub techno, 60.23 BPM, 1 bar" in line)
         server.line(lambda line: str(path) in line and "LUFS" in line)
-    finally:
         server.interrupt()
         status, errors = server.end()
     assert (status, errors) == (0, "")
@@ -130,7 +129,7 @@ def test_plain_lines_of_a_whole_job(tmp_path: Path) -> None:
 
 
 def test_another_host_is_warned_about(tmp_path: Path) -> None:
-    with serving(tmp_path, "--host", "0.0.0.0", warm=False) as (server, port):
+    with serving(tmp_path, "--host", "0.0.0.0", warm=False) as (server, _):
         assert loopgen("send", "ping", folder=tmp_path).stdout.startswith("loopgen ")
         server.interrupt()
         status, errors = server.end()
@@ -157,6 +156,29 @@ def test_unusable_flags_get_one_line(tmp_path: Path, flags: tuple[str, ...], wor
     assert not discovery_files(tmp_path)
 
 
+def test_a_reader_that_goes_away_ends_it_without_a_mess(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loopgen", "serve", "--port", "0", "--output", "out", "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=environment(tmp_path)
+    ) as process:
+        assert process.stdout and process.stderr
+        process.stdout.readline()
+        process.stdout.close()  # as `| head -1` does; the engine's being ready cannot be written any more
+        assert process.wait(PATIENCE) == 0
+        assert process.stderr.read() == b""
+    assert not discovery_files(tmp_path)
+
+
+def test_an_engine_that_does_not_load_is_told_and_the_server_stays(tmp_path: Path) -> None:
+    plugins = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'plugins'}"}
+    flags = ("--port", 0, "--output", tmp_path / "out", "--engine", "doomed", "--plain")
+    with Program("serve", *flags, folder=tmp_path, more=plugins) as server:
+        assert "doomed" in server.line(lambda line: "failed: " in line)
+        assert "failed" in loopgen("send", "ping", folder=tmp_path).stdout
+        server.interrupt()
+        assert server.end() == (0, "")
+
+
 def test_nothing_heavy_is_loaded_by_the_process_that_answers(tmp_path: Path) -> None:
     script = (
         "import atexit, sys\natexit.register(lambda: print(sorted(sys.modules), file=sys.stderr))\n"
@@ -170,7 +192,7 @@ def test_nothing_heavy_is_loaded_by_the_process_that_answers(tmp_path: Path) -> 
     for line in process.stdout:
         if '"warm"' in line:
             break
-    loopgen("send", "generate", "prompt=trap", "tempo=140", "bars=1", 'melody=A4 C5', folder=tmp_path)
+    loopgen("send", "generate", "prompt=trap", "tempo=140", "bars=1", "melody=A4 C5", folder=tmp_path)
     process.send_signal(signal.SIGTERM)
     _, modules = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, modules
