@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import mido
+import numpy as np
 import pytest
 import soundfile
 
@@ -235,3 +236,16 @@ def test_progress_on_a_terminal(server: Program, folder: Path) -> None:
     os.close(main)
     assert "%  " in shown and "LUFS" in shown
     assert Path(done.stdout.strip()).is_file()
+
+
+def test_a_recording_is_heard_as_a_melody_at_the_sessions_tempo(server: Program, folder: Path) -> None:
+    rate, beat = 22_050, 0.5
+    t = np.arange(int(rate * beat)) / rate
+    notes = [np.sin(2 * np.pi * 440 * 2 ** (step / 12) * t) * np.minimum(1, 20 * (beat - t)) for step in (0, 3, 7, 12)]
+    soundfile.write(folder / "hummed.wav", 0.5 * np.concatenate(notes), rate)
+    loopgen("send", "set", "tempo=120", folder=folder)
+    sent(folder, "generate", "prompt=a hummed lead", "bars=1", "melody=hummed.wav")
+    assert "with a melody" in server.job("running", "a hummed lead")["asked"]
+    loopgen("send", "set", "tempo=", folder=folder)
+    done = loopgen("send", "generate", "prompt=a", "bars=1", "melody=hummed.wav", folder=folder, status=2)
+    assert "tempo" in done.stderr
