@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -180,7 +181,7 @@ def _monitor(options: argparse.Namespace) -> None:
 
     with _client(options) as client:
         try:
-            heard, subscribed = time.monotonic(), -ALIVE
+            heard, subscribed = time.monotonic(), -math.inf
             while time.monotonic() - heard < DEAF:
                 if time.monotonic() - subscribed > ALIVE:
                     client.send("/loopgen/subscribe", "traffic")
@@ -265,7 +266,7 @@ def _stop(client: Client, job: str, seconds: float) -> list[Message]:
     from bridge.protocol import named
     from loopgen.errors import Refused, ServerUnreachable
 
-    deadline, asked = time.monotonic() + seconds, -1.0
+    deadline, asked = time.monotonic() + seconds, -math.inf
     heard: list[Message] = []
     while time.monotonic() < deadline:
         if time.monotonic() - asked > 0.5:

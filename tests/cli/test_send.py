@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +15,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from bridge.server import Server
+from bridge.service import Notice
+from loopgen.cli import main
 from loopgen.music.tempo import Meter, loop_frames, parse_bpm
 from tests.cli.programs import PATIENCE, Program, environment, loopgen, serving
 
@@ -212,6 +216,31 @@ def test_monitor_shows_what_others_send_and_get(server: Program, folder: Path, i
     assert errors == ""
     assert status == 0 or sys.platform == "win32"  # there, a console's signal may end it first
     loopgen("send", "set", "bars=", folder=folder)
+
+
+def test_monitor_says_when_the_server_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("loopgen.cli.send.ALIVE", 0.2)
+    monkeypatch.setattr("loopgen.cli.send.DEAF", 1.0)
+    monkeypatch.setenv("LOOPGEN_SETTINGS", str(tmp_path / "settings.toml"))
+    come = threading.Event()
+    statuses: list[int] = []
+
+    def listener(notice: Notice) -> None:
+        if notice.kind == "client":
+            come.set()
+
+    with Server(port=0, output=tmp_path / "out", listener=listener) as own:
+        arguments = ["send", "monitor", "--port", str(own.port)]
+        monitor = threading.Thread(target=lambda: statuses.append(main(arguments)))
+        monitor.start()
+        assert come.wait(PATIENCE)
+        time.sleep(1.5)  # longer than it would be deaf for
+        assert monitor.is_alive()
+    monitor.join(PATIENCE)
+    assert statuses == [1]
+    assert "is gone; `loopgen serve` starts one" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals")
