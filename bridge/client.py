@@ -31,6 +31,9 @@ PING_PERIOD = 20.0
 PATIENCE = 8.0
 """Seconds without a sign of a job after which the server is asked about it."""
 
+SILENCE = 20.0
+"""Seconds without any answer, though asked, after which the server is given up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
@@ -129,6 +132,8 @@ class Client:
 
         def is_answer(message: Message) -> bool:
             said = _named(message)
+            if address == "/loopgen/job" and said.get("job") == arguments[0]:  # progress brings back no req
+                return message.address in awaited
             return message.address in awaited and key in (
                 said.get("req"),
                 said.get("id"),
@@ -192,13 +197,17 @@ class Client:
         accepted: Callable[[str, int], None] | None,
         timeout: float,
     ) -> Iterator[Done]:
-        answer = _named(self.ask(address, *arguments))
-        job, req = str(answer["job"]), str(answer["req"])
+        req = self.req()
+        wanted = "/loopgen/accepted"
+        answer = _named(
+            self._exchange(address, (req, *arguments), lambda m: m.address == wanted and m.arguments[0] == req, req)
+        )
+        job = str(answer["job"])
         if accepted:
             accepted(job, int(answer["position"] or 0))
         seen: set[int] = set()
         deadline = time.monotonic() + timeout
-        heard = pinged = time.monotonic()
+        heard = pinged = alive = time.monotonic()
         while True:
             now = time.monotonic()
             if now > deadline:
@@ -208,12 +217,15 @@ class Client:
             if now - pinged > PING_PERIOD:
                 self.send("/loopgen/ping", "")
                 pinged = now
+            if now - alive > SILENCE:
+                raise ServerUnreachable(f"the server at {self.host}:{self.port} has gone; job {job} went with it")
             if now - heard > PATIENCE:  # its end may have been lost on the way
                 self.send("/loopgen/job", req, job)
                 heard = now
             message = self.receive(min(1.0, deadline - now))
             if message is None:
                 continue
+            alive = time.monotonic()
             said = _named(message)
             if job != said.get("job") and req != said.get("req"):
                 continue

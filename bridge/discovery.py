@@ -32,8 +32,8 @@ def announce(state_folder: Path, host: str, port: int) -> bool:
     A file whose process is dead is taken over. That the folder cannot be written stops nobody from serving.
     """
     other = running(state_folder)
-    if other is not None and other.pid != os.getpid():
-        return False
+    if other is not None and other.pid != os.getpid() and other.port != port:
+        return False  # whoever has our port in its file is gone, and another program has its process number
     with suppress(OSError, LoopgenError):
         state_folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(asdict(Running(host, port, os.getpid(), __version__)))

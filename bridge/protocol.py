@@ -162,7 +162,7 @@ COMMANDS: Mapping[str, Command] = {command.address: command for command in (
     _command("ack", "job:key variation:count=0", "ok", "got it, do not send `done` again (0: all of the job's)"),
     _command("retempo", "req:key loop:name bpm:tempo", "accepted progress done error cancelled",
              "the kept take of a job (`id`, `id/2` for its second loop) or of a loop's file name, on another tempo"),
-    _command("cancel", "job:key", "cancelled", "stop a job; one that has ended answers with its end"),
+    _command("cancel", "job:key", "cancelled done error", "stop a job; one that has ended answers with its end"),
     _command("job", "req:key job:key", "accepted progress done error cancelled", "where a job stands"),
     _command("preset/save", "req:key name:name job:key=", "ok", "keep the session's values, or a job's, under a name"),
     _command("preset/load", "req:key name:name", "ok",

@@ -15,11 +15,12 @@ _NOT_ASKED = frozenset({"folder", "melody"})
 
 
 class Session:
-    """Values by name; None while nobody has set one."""
+    """Values by name, at first those ``given`` or None."""
 
     def __init__(self, engines: Collection[str] = (), given: Mapping[str, Any] | None = None) -> None:
         self._engines = frozenset(engines)
-        self._values: dict[str, Any] = {field.name: None for field in SESSION} | dict(given or {})
+        self._given = dict(given or {})
+        self._values: dict[str, Any] = {field.name: self._given.get(field.name) for field in SESSION}
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -29,8 +30,8 @@ class Session:
         return BY_NAME[name].show(self._values[name])
 
     def set(self, name: str, value: Value) -> bool:
-        """Set a value, or unset it with empty text; returns whether it changed. Raises ``LoopgenError``."""
-        read = None if value == "" else BY_NAME[name].read(value)
+        """Set a value, or with empty text what it was at first; returns whether it changed. Raises ``LoopgenError``."""
+        read = self._given.get(name) if value == "" else BY_NAME[name].read(value)
         if name == "engine" and read is not None:
             self.check_engine(read)
         changed = bool(self._values[name] != read)

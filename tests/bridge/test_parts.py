@@ -143,6 +143,11 @@ def test_session_values_lie_under_what_is_given() -> None:
     session.set("folder", "set 1")
     assert session.order({"bars": 2}) == {"prompt": "dub techno", "bpm": Fraction(6023, 100), "bars": 2}
     assert session.order({"tempo": Fraction(90)})["bpm"] == 90
+    assert Session(given={"rate": 48_000}).set("rate", "96000")
+    started = Session(given={"rate": 48_000})
+    started.set("rate", 96_000)
+    started.set("rate", "")
+    assert started["rate"] == 48_000
     session.set("tempo", "")
     assert session["tempo"] is None and session.shown("tempo") == "" and "bpm" not in session.order({})
     with pytest.raises(EngineUnavailable, match="did you mean 'sketch'"):
@@ -191,6 +196,8 @@ def test_the_discovery_file_is_taken_over_from_the_dead_only(tmp_path: Path) -> 
     try:
         (tmp_path / discovery.FILE).write_text(json.dumps({"host": HERE, "port": 1, "pid": living.pid, "version": "0"}))
         assert not discovery.announce(tmp_path, HERE, 11200)
+        assert discovery.announce(tmp_path, HERE, 1), "the port was free: that file's process is another program's now"
+        (tmp_path / discovery.FILE).write_text(json.dumps({"host": HERE, "port": 1, "pid": living.pid, "version": "0"}))
         discovery.withdraw(tmp_path)
         assert discovery.running(tmp_path) is not None, "another's file stays"
     finally:

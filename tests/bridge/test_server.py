@@ -2,6 +2,8 @@
 
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -159,6 +161,13 @@ def test_where_a_job_stands_can_be_asked(client: Client) -> None:
     loop = only(client.generate({"prompt": "house", "bars": 1, "seed": 3}))
     done = protocol.named(client.ask("/loopgen/job", loop.job))
     assert (done["path"], done["frames"]) == (loop.path, loop.frames)
+    job = client.ask("/loopgen/generate", "prompt", "house", "bars", 64, "variations", 16).arguments[1]
+    seen: list[str] = []
+    while "/loopgen/progress" not in seen:
+        seen.append(client.ask("/loopgen/job", job).address)
+    assert set(seen) <= {"/loopgen/accepted", "/loopgen/progress"}
+    assert client.ask("/loopgen/cancel", job).address == "/loopgen/cancelled"
+    assert client.ask("/loopgen/cancel", loop.job).address == "/loopgen/done", "it has ended before"
     with pytest.raises(Refused) as caught:
         client.ask("/loopgen/job", "nonsense")
     assert caught.value.wire_code == "unknown_job"
@@ -402,10 +411,31 @@ def test_closing_ends_every_job_and_tells(tmp_path: Path) -> None:
         pass
 
 
-def test_the_servers_own_process_stays_light() -> None:
-    import subprocess
-    import sys
+def test_a_server_that_is_gone_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.client.PATIENCE", 0.3)
+    monkeypatch.setattr("bridge.client.SILENCE", 1.0)
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom bridge.server import Server\n"
+        "if __name__ == '__main__':\n"
+        "    with Server(port=0, output=Path(sys.argv[1])) as server:\n"
+        "        print(server.port, flush=True)\n"
+        "        sys.stdin.read()\n"
+    )
+    (tmp_path / "serve.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "serve.py"), str(tmp_path / "out")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            with Client(port=int(process.stdout.readline()), timeout=20.0) as client, pytest.raises(ServerUnreachable):
+                for _ in client.generate(
+                    {"prompt": "techno", "bars": 64, "variations": 16}, accepted=lambda *_: process.kill()
+                ):
+                    pass
+        finally:
+            process.kill()
 
+
+def test_the_servers_own_process_stays_light() -> None:
     code = (
         "import sys, bridge.server, bridge.client; "
         "print([m for m in ('scipy', 'soundfile', 'librosa', 'mido', 'rich', 'matplotlib') if m in sys.modules])"
