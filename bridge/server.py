@@ -8,8 +8,9 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -28,7 +29,9 @@ from loopgen.jobs import Jobs
 RECEIVE_BUFFER = 4_000_000
 """Bytes asked of the system for datagrams that wait; it may grant less."""
 
-_BATCH = 512
+_BATCH, _BACKLOG, _TURN = 512, 8_192, 16
+"""Datagrams that are taken at once, that may wait in here, and that are served before more are taken."""
+
 _PING = b"/loopgen/ping\0"
 
 
@@ -65,6 +68,7 @@ class Server:
             on_state=lambda state: self._post(lambda: self._state_changed(state)),
         )
         self._posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._backlog: deque[tuple[bytes, Address]] = deque()
         self._closing = self._is_warm = False
         self._thread: threading.Thread | None = None
 
@@ -162,42 +166,37 @@ class Server:
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.register(self._wake_out, selectors.EVENT_READ)
-            wait, full = 0.0, False
+            wait = 0.0
             while True:
-                ready = full or selector.select(wait)
+                selector.select(0.0 if self._backlog else wait)
                 if self._closing:
                     self._run_posted()
                     return
-                if ready:
-                    full = self._receive()
+                with self._survives():
+                    self._take()
+                with self._survives():
+                    for _ in range(min(_TURN, len(self._backlog))):
+                        self._service.receive(*self._backlog.popleft())
                 self._run_posted()
-                wait = self._service.tick()
+                with self._survives():
+                    wait = self._service.tick()
 
-    def _receive(self) -> bool:
-        """Empty the socket before serving, for the system's buffer is small; a ping overtakes what waits.
-
-        Returns whether there may be more.
-        """
+    def _take(self) -> None:
+        """Empty the socket before more is served, for the system's buffer is small; a ping overtakes what waits."""
         with suppress(OSError):
             while self._wake_out.recv(4096):
                 pass
-        waiting: list[tuple[bytes, Address]] = []
-        is_empty = False
-        for _ in range(_BATCH):
+        for _ in range(min(_BATCH, _BACKLOG - len(self._backlog))):
             try:
                 datagram, source = self._socket.recvfrom(BYTES_IN + 1)
             except BlockingIOError:
-                is_empty = True
-                break
+                return
             except OSError:  # Windows reports here that an earlier answer found nobody
                 continue
             if datagram.startswith(_PING):
                 self._service.receive(datagram, source[:2])
             else:
-                waiting.append((datagram, source[:2]))
-        for datagram, source in waiting:
-            self._service.receive(datagram, source)
-        return not is_empty
+                self._backlog.append((datagram, source[:2]))
 
     def _send(self, datagram: bytes, address: Address) -> None:
         for _ in range(3):
@@ -225,9 +224,16 @@ class Server:
                 call = self._posted.get_nowait()
             except Empty:
                 return
-            try:
+            with self._survives():
                 call()
-            except Exception as error:  # a fault of ours must not end the thread that answers
+
+    @contextmanager
+    def _survives(self) -> Iterator[None]:
+        """A fault of ours, or of the listener, is told and must not end the thread that answers."""
+        try:
+            yield
+        except Exception as error:
+            with suppress(Exception):
                 self._listener(Notice("failed", f"internal error: {type(error).__name__}: {error}"))
 
     def _state_changed(self, state: str) -> None:
