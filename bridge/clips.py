@@ -32,6 +32,15 @@ class Clips:
     def __init__(self) -> None:
         self._clips: OrderedDict[str, _Clip] = OrderedDict()
 
+    @property
+    def notes(self) -> int:
+        """How many notes all of them have, or will have."""
+        return sum(clip.count for clip in self._clips.values())
+
+    def drop_oldest(self) -> None:
+        """Forget the clip that was begun first."""
+        self._clips.popitem(last=False)
+
     def begin(self, id_: str, count: int, length: float) -> None:
         """Open a clip, in place of any other of this id; raises ``Misused``."""
         if not 1 <= count <= NOTES_MAX:

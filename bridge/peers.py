@@ -18,6 +18,10 @@ REQUESTS_MAX = 1_000
 """Requests that a peer's repeats are recognised among."""
 
 
+NOTES_KEPT = 100_000
+"""Notes in the clips of all peers together, some 40 MB; one peer alone stays below it."""
+
+
 @dataclass(slots=True)
 class Peer:
     """A client: its name (empty while it has not said hello), its reply address, and what it has sent so far."""
@@ -91,6 +95,11 @@ class Peers:
         peer = Peer(source, source, now)
         self._keep(peer)
         return Sender(peer, (source,))
+
+    def make_room(self) -> None:
+        """Drop the oldest clip of whoever keeps most notes, while all together keep more than ``NOTES_KEPT``."""
+        while sum(peer.clips.notes for peer in self._peers.values()) > NOTES_KEPT:
+            max(self._peers.values(), key=lambda peer: peer.clips.notes).clips.drop_oldest()
 
     def forget(self, peer: Peer) -> None:
         """Drop a peer."""

@@ -21,12 +21,14 @@ from bridge.session import Session
 from bridge.slow import Slow
 from bridge.wire import BYTES_IN, Malformed, Message, Value, decode
 from loopgen import __version__
-from loopgen.errors import LoopgenError, UnknownJob
+from loopgen.errors import Busy, LoopgenError, UnknownJob
 from loopgen.jobs import Generate, Job, Jobs, Retempo
 from loopgen.music.melody import Melody
 
 Send: TypeAlias = Callable[[bytes, Address], None]
 TOPICS = ("state", "jobs", "traffic")
+WATCHERS_MAX = 8
+"""Clients that may watch the traffic: each of them multiplies it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Service:
             if protocol.is_answer(message.address):
                 continue  # to answer an answer could go round for ever
             sender = self.peers.sender(source, now)
-            self._watch("<-", source, str(message))
+            if watchers := self._watchers():
+                self._watch(watchers, "<-", source, message)
             self._serve(message, sender, source, now)
 
     def _serve(self, message: Message, sender: Sender, source: Address, now: float) -> None:
@@ -101,27 +104,28 @@ class Service:
 
     def _answer(self, replies: tuple[Address, ...], name: str, *values: Value) -> bytes:
         datagram = answer(name, *values)
-        for address in replies:
-            self._send(datagram, address)
+        self._send(datagram, replies)
         return datagram
 
-    def _send(self, datagram: bytes, address: Address) -> None:
-        self._raw_send(datagram, address)
-        for message in decode(datagram) if self._watched() else ():
-            self._watch("->", address, str(message))
+    def _send(self, datagram: bytes, replies: tuple[Address, ...]) -> None:
+        for address in replies:
+            self._raw_send(datagram, address)
+        if watchers := self._watchers():
+            for address in replies:
+                self._watch(watchers, "->", address, decode(datagram)[0])
 
-    def _watched(self) -> bool:
-        return any("traffic" in peer.topics for peer in self.peers)
+    def _watchers(self) -> list[Peer]:
+        return [peer for peer in self.peers if "traffic" in peer.topics]
 
-    def _watch(self, arrow: str, address: Address, text: str) -> None:
-        for peer in self.peers:
-            if "traffic" in peer.topics and address not in (peer.source, peer.reply):
-                self._raw_send(answer("value", "", "traffic", f"{arrow} {address[0]}:{address[1]} {text}"), peer.reply)
+    def _watch(self, watchers: list[Peer], arrow: str, address: Address, message: Message) -> None:
+        datagram = answer("value", "", "traffic", f"{arrow} {address[0]}:{address[1]} {message}")
+        for peer in watchers:
+            if address not in (peer.source, peer.reply):
+                self._raw_send(datagram, peer.reply)
 
     def _publish(self, topic: str, name: str, *values: Value, but: tuple[Address, ...] = ()) -> None:
-        for peer in self.peers:
-            if topic in peer.topics and peer.reply not in but:
-                self._answer((peer.reply,), name, *values)
+        if replies := tuple(peer.reply for peer in self.peers if topic in peer.topics and peer.reply not in but):
+            self._answer(replies, name, *values)
 
     # -- clients -------------------------------------------------------------------------------------------------------
 
@@ -153,6 +157,8 @@ class Service:
             raise Misused(
                 "unknown_name", f"there is no topic {topic[:32]!r}; give a session value or {', '.join(TOPICS)}"
             )
+        if topic == "traffic" and topic not in sender.peer.topics and len(self._watchers()) >= WATCHERS_MAX:
+            raise Busy(f"{WATCHERS_MAX} clients watch the traffic already; try again when one has left")
         sender.peer.topics.add(topic)
         if topic in TOPICS:
             self._answer(sender.replies, "value", "", topic, self._jobs.state if topic == "state" else "")
@@ -184,6 +190,7 @@ class Service:
 
     def _melody_begin(self, call: Call, sender: Sender) -> None:
         sender.peer.clips.begin(call.values["id"], call.values["count"], call.values["length"])
+        self.peers.make_room()
         self._answer(sender.replies, "ok", call.values["id"])
 
     def _melody_notes(self, call: Call, sender: Sender) -> None:
@@ -206,6 +213,7 @@ class Service:
                 self._fail(result, sender, id_, call)
             else:
                 sender.peer.clips.put(id_, result)
+                self.peers.make_room()
                 self._answer(sender.replies, "melody_ok", id_, len(result.notes))
 
         tempo = self.session["tempo"]
@@ -364,8 +372,7 @@ class Service:
         """Send again what nobody acknowledged, forget who is silent; returns seconds until there is more to do."""
         now = time.monotonic()
         for datagram, replies in self.outbox.due(now):
-            for address in replies:
-                self._send(datagram, address)
+            self._send(datagram, replies)
         for peer in self.peers.expire(now):
             self._left(peer)
         due = self.outbox.next_due()
