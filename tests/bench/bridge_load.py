@@ -57,11 +57,13 @@ def replies(options: Options, folder: Path) -> None:
 
 def _keep_working(owner: Sender, n: int) -> None:
     """Make sure that the worker has something to do for the next seconds."""
-    owner.send("/loopgen/generate", f"long {n}", *LONG)
-    while (message := owner.read()) is not None and message.address != "/loopgen/progress":
-        pass
-    if message is None:
-        raise TimeoutError("the job that should keep the worker busy does not run")
+    while (welcome := owner.ask("/loopgen/hello", "owner", 1, 0)) is not None:
+        while welcome is not None and welcome.address != "/loopgen/welcome":
+            welcome = owner.read()
+        if welcome is None or welcome.arguments[5] == "working":
+            return
+        owner.send("/loopgen/generate", f"long {n}", *LONG)
+        time.sleep(0.1)
 
 
 def _order(asker: Sender, n: int) -> float:

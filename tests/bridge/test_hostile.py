@@ -7,20 +7,24 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
 
 from bridge.client import Client
+from bridge.clips import CLIPS_MAX, NOTES_MAX
 from bridge.fields import SESSION
+from bridge.peers import NOTES_KEPT, PEERS_MAX, Peers
 from bridge.server import Server
+from bridge.service import WATCHERS_MAX, Notice
 from loopgen.errors import Refused
 from tests.bench.bridge_fuzz import Fuzz
 from tests.bench.bridge_hostile import BATCH, Siege, besiege, contents, difference, furnish
 from tests.bench.bridge_jobs import ENDS, Fates, broken_files, first_end, see_through
 from tests.bench.bridge_load import burst
-from tests.bench.bridge_serving import Sender
+from tests.bench.bridge_serving import Sender, ping_seconds
 
 WAIT = 60.0
 LOOP = ("prompt", "techno", "tempo", "128", "bars", 1)
@@ -91,6 +95,33 @@ def test_answers_that_go_to_the_server_itself_do_not_go_round(busy: Server) -> N
         assert lines >= 40, "each message and its answer"
 
 
+def test_one_who_hoards_notes_costs_the_others_none() -> None:
+    peers = Peers()
+    modest, _ = peers.hello(("127.0.0.1", 1), "modest", 0, 0.0)
+    modest.clips.begin("mine", 8, 4.0)
+    for port in range(2, 2 + PEERS_MAX // 2):
+        hoarder = peers.sender(("127.0.0.1", port), 0.0).peer
+        for n in range(CLIPS_MAX):
+            hoarder.clips.begin(f"m{n}", NOTES_MAX, 4.0)
+            peers.make_room()
+    assert 0.9 * NOTES_KEPT < sum(peer.clips.notes for peer in peers) <= NOTES_KEPT
+    assert modest.clips.notes == 8
+
+
+def test_traffic_has_few_watchers(busy: Server) -> None:
+    with ExitStack() as stack:
+        watchers = [stack.enter_context(Sender(busy.port)) for _ in range(WATCHERS_MAX + 1)]
+        answers = []
+        for watcher in watchers:
+            watcher.send("/loopgen/subscribe", "traffic")
+            while (message := watcher.read()) is not None and message.arguments[1:] != ("traffic", ""):
+                if message.address == "/loopgen/error":
+                    break
+            answers.append(message)
+        codes = [message.arguments[1] for message in answers if message is not None]
+        assert codes == ["traffic"] * WATCHERS_MAX + ["busy"]
+
+
 def test_a_preset_that_is_deleted_while_in_use_takes_no_order_with_it(busy: Server) -> None:
     with Client(port=busy.port, timeout=WAIT) as client:
         client.ask("/loopgen/set/prompt", "my own")
@@ -101,6 +132,22 @@ def test_a_preset_that_is_deleted_while_in_use_takes_no_order_with_it(busy: Serv
         assert client.ask("/loopgen/get/preset").arguments[2] == ""
         assert len(list(client.generate({"bars": 1}, timeout=WAIT))) == 1
     assert works(busy.port)
+
+
+def test_a_listener_that_fails_does_not_end_the_server(tmp_path: Path) -> None:
+    told: list[Notice] = []
+
+    def fail(notice: Notice) -> None:
+        told.append(notice)
+        if notice.kind != "listening":
+            raise ValueError("the console is broken")
+
+    with Server(port=0, output=tmp_path, listener=fail) as server, Sender(server.port) as sender:
+        for n in range(3):
+            assert sender.ask("/loopgen/nonsense", f"n{n}") is not None
+            assert ping_seconds(sender, f"p{n}") is not None
+        server._listener = told.append
+    assert [notice.kind for notice in told].count("refused") == 3
 
 
 def test_jobs_end_once_while_the_worker_is_killed(tmp_path: Path) -> None:
