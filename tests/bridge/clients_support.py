@@ -28,13 +28,15 @@ DEADLINE = 60.0
 """Seconds after which a test fails instead of hanging; nothing here takes long on a machine that is not busy."""
 
 
-def needs(program: str) -> str:
-    """The path of a program; without it the test is skipped, in CI it fails."""
-    found = shutil.which(program)
-    if found is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{program} is not installed")
-    assert found is not None
-    return found
+def needs(*programs: str) -> str:
+    """The path of the first of these programs that is there; without any the test is skipped, in CI it fails."""
+    for program in programs:
+        if found := shutil.which(program):
+            return found
+    reason = f"{programs[0]} is not installed"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @contextmanager

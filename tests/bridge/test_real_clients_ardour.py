@@ -19,7 +19,7 @@ SESSION = Path(__file__).with_name("ardour_session.lua")
 
 def act(folder: Path, server: Server, tempo: str, meter: str, notes: str = "", length: float = 8) -> Program:
     """The script in a session; it sends to the test's server instead of to port 11200."""
-    path = needs("ardour7-lua")
+    path = needs("ardour7-lua", "ardour8-lua", "ardour9-lua")
     script = folder / "loopgen.lua"
     text = SCRIPT.read_text(encoding="utf-8")
     assert text.count("11200") == 1

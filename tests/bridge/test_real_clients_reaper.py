@@ -31,7 +31,7 @@ def reaper(folder: Path, program: Path | str, port: int, *project: str) -> list[
     """Run the script in a project; what it did, one line an act."""
     (folder / "REAPER").mkdir()
     done = subprocess.run(
-        [needs("lua5.4"), PROJECT, SCRIPT, folder / "REAPER", program, *project],
+        [needs("lua5.4", "lua5.5", "lua"), PROJECT, SCRIPT, folder / "REAPER", program, *project],
         env={"PATH": "/usr/bin:/bin", "LOOPGEN_PORT": str(port), "HOME": str(folder)},
         capture_output=True,
         encoding="utf-8",
@@ -92,7 +92,9 @@ def test_without_the_program_a_box_says_what_to_give(tmp_path: Path) -> None:
 def lua(code: str) -> str:
     """What a piece of Lua prints that knows the script as ``M``."""
     done = subprocess.run(
-        [needs("lua5.4"), "-e", f"local M = dofile('{SCRIPT}') {code}"], capture_output=True, timeout=DEADLINE
+        [needs("lua5.4", "lua5.5", "lua"), "-e", f"local M = dofile('{SCRIPT}') {code}"],
+        capture_output=True,
+        timeout=DEADLINE,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.decode()
