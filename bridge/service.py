@@ -80,7 +80,7 @@ class Service:
                 continue  # to answer an answer could go round for ever
             sender = self.peers.sender(source, now)
             if watchers := self._watchers():
-                self._watch(watchers, "<-", source, message)
+                self._watch(watchers, "<-", (source,), message)
             self._serve(message, sender, source, now)
 
     def _serve(self, message: Message, sender: Sender, source: Address, now: float) -> None:
@@ -111,16 +111,17 @@ class Service:
         for address in replies:
             self._raw_send(datagram, address)
         if watchers := self._watchers():
-            for address in replies:
-                self._watch(watchers, "->", address, decode(datagram)[0])
+            self._watch(watchers, "->", replies, decode(datagram)[0])
 
     def _watchers(self) -> list[Peer]:
         return [peer for peer in self.peers if "traffic" in peer.topics]
 
-    def _watch(self, watchers: list[Peer], arrow: str, address: Address, message: Message) -> None:
-        datagram = answer("value", "", "traffic", f"{arrow} {address[0]}:{address[1]} {message}")
+    def _watch(self, watchers: list[Peer], arrow: str, ends: tuple[Address, ...], message: Message) -> None:
+        """One line a message, however many get it; none for those that get nothing but their own."""
+        more = f" and {len(ends) - 1} more" if len(ends) > 1 else ""
+        datagram = answer("value", "", "traffic", f"{arrow} {ends[0][0]}:{ends[0][1]}{more} {message}")
         for peer in watchers:
-            if address not in (peer.source, peer.reply):
+            if not {peer.source, peer.reply}.issuperset(ends):
                 self._raw_send(datagram, peer.reply)
 
     def _publish(self, topic: str, name: str, *values: Value, but: tuple[Address, ...] = ()) -> None:
