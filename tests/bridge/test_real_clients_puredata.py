@@ -56,7 +56,7 @@ def test_the_example_sends_a_melody_and_gets_a_loop_of_the_exact_length(tmp_path
         assert errors == []  # it was loaded by soundfiler, too
 
 
-@pytest.mark.parametrize("count", [1, 31, 32, 33, 64, 100])
+@pytest.mark.parametrize("count", [1, 32, 33, 100])
 def test_a_melody_of_any_length_arrives_whole(tmp_path: Path, count: int) -> None:
     notes = " ".join(f"{36 + at % 60} {at * 0.25:g} 0.25 {1 + at % 127}" for at in range(count))
     with serving(tmp_path) as server:
@@ -78,7 +78,7 @@ def test_cancel_and_errors_come_back(tmp_path: Path) -> None:
             (100, f"loopgen-port {server.port}"),
             (500, "loopgen-do set bars 9999"),
             (600, "loopgen-do generate prompt techno bars 256 tempo 120"),
-            (1200, "loopgen-do cancel"),
+            *((delay, "loopgen-do cancel") for delay in (1200, 2200, 4200)),  # the answer may be late on a busy machine
         ]
         with pd(PATCHES / "example.pd", driver(tmp_path / "drive.pd", steps)) as said:
             assert "256" in said.wait_for(r"^loopgen: error pd \S+ (.*) /loopgen/set/bars$")[1]
