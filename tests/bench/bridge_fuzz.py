@@ -113,7 +113,7 @@ class Fuzz:
             "offset": ("i", self._random.randrange(0, 70)),
             "length": ("f", 16.0),
             "protocol": ("i", 1),
-            "reply_port": ("i", 0),
+            "reply_port": ("i", pick((0, 0, 1, 9, 65_535))),
             "prompt": ("s", b"dub techno"),
             "tempo": ("s", b"127.9"),
             "bpm": ("s", b"127.9"),

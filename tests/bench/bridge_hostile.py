@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import mido
 import psutil
 
 from bridge.client import Client
@@ -159,8 +160,9 @@ class Tally:
 
 def soak(options: Options, folder: Path) -> None:
     """Clients that come and go, jobs, melodies, presets, cancels, nonsense; footprints at 20% and at the end."""
-    seconds = 15.0 if options.quick else 300.0
+    seconds = 20.0 if options.quick else 300.0
     with serving(folder) as server:
+        _write_clip(server.output / "inbox" / "riff.mid")
         tally = Tally()
         threads = [threading.Thread(target=_live, args=(server, n, tally), daemon=True) for n in range(4)]
         threads.append(threading.Thread(target=_pester, args=(server, tally), daemon=True))
@@ -220,7 +222,7 @@ def _live(server: Serving, number: int, tally: Tally) -> None:
 
 
 def _act(client: Client, chance: random.Random, tally: Tally) -> None:
-    action = chance.choice(("loops", "loops", "loops", "melodies", "presets", "cancels", "values", "retempos"))
+    action = chance.choice(("loops", "loops", "loops", "melodies", "files", "presets", "cancels", "values", "retempos"))
     fields = {
         "prompt": chance.choice(("dub techno", "house", "rolling techno")),
         "bars": chance.choice((1, 2, 4)),
@@ -240,10 +242,14 @@ def _act(client: Client, chance: random.Random, tally: Tally) -> None:
                 client.ask(f"/loopgen/preset/{step}", name)
         client.ask("/loopgen/preset/list")
         tally.done[action] += 1
+    elif action == "files":
+        client.ask("/loopgen/melody/file", "from file", "riff.mid", timeout=60.0)
+        tally.done[action] += len(list(client.generate(fields | {"melody": "from file"})))
     elif action == "cancels":
-        with suppress(Cancelled):
-            list(client.generate(fields | {"bars": 32, "variations": 8}, accepted=lambda job, _: client.cancel(job)))
-        tally.done[action] += 1
+        for _ in range(40):
+            with suppress(Cancelled):
+                list(client.generate(fields | {"variations": 8}, accepted=lambda job, _: client.cancel(job)))
+            tally.done[action] += 1
     elif action == "retempos":
         for loop in client.generate(fields):
             with suppress(Refused):  # its take may have made room for others'
@@ -255,6 +261,12 @@ def _act(client: Client, chance: random.Random, tally: Tally) -> None:
             client.ask("/loopgen/set/tempo", str(100 + n))
         client.ask("/loopgen/set/tempo", "")
         tally.done[action] += 50
+
+
+def _write_clip(path: Path) -> None:
+    file = mido.MidiFile()
+    file.tracks.append(mido.MidiTrack(mido.Message(kind, note=60, time=240) for kind in ("note_on", "note_off") * 4))
+    file.save(path)
 
 
 def _pester(server: Serving, tally: Tally) -> None:

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median, quantiles
 
+from bridge.peers import PEERS_MAX
 from bridge.wire import Malformed, Message, Value, decode, encode_any
 from tests.bench.bridge_fuzz import osc
 from tests.bench.bridge_peer import SERVERS, peer
@@ -81,7 +82,7 @@ def _order(asker: Sender, n: int) -> float:
 
 
 def _spread(times: list[float]) -> str:
-    high = quantiles(times, n=100)[98]
+    high = quantiles(times, n=100, method="inclusive")[98]
     return f"median {1000 * median(times):.2f} ms, 99% {1000 * high:.2f}, worst {1000 * max(times):.2f}"
 
 
@@ -261,6 +262,31 @@ def _ping(port: int, pipe: Connection) -> None:
         while not pipe.poll(0.005):
             times.append(ping_seconds(sender, f"p{len(times)}"))
     pipe.send(times)
+
+
+# -- a crowd -----------------------------------------------------------------------------------------------------------
+
+
+def crowd(options: Options, folder: Path) -> None:
+    """As many clients as there is room for want to know of everything, while one turns a knob."""
+    turns = 50 if options.quick else 500
+    with serving(folder) as server, ExitStack() as stack:
+        for _ in range(PEERS_MAX - 2):
+            one = stack.enter_context(Sender(server.port))
+            for topic in ("tempo", "jobs", "state", "traffic"):
+                one.ask("/loopgen/subscribe", topic)
+        knob, pinger = (stack.enter_context(Sender(server.port)) for _ in range(2))
+        times, pings = [], []
+        for n in range(turns):
+            begin = time.perf_counter()
+            knob.ask("/loopgen/set/tempo", f"r{n}", f"{100 + n % 50}.5")
+            times.append(time.perf_counter() - begin)
+            pings.append(ping_seconds(pinger, f"p{n}") or 60.0)
+    rows = [
+        Row(f"a value set, {PEERS_MAX - 2} clients told of it", _spread(times)),
+        Row("   ping between", _spread(pings)),
+    ]
+    table(rows)
 
 
 # -- an address that some dispatchers take for a pattern ---------------------------------------------------------------

@@ -66,9 +66,9 @@ class Serving:
         return Client(port=self.port, timeout=timeout)
 
     def worker(self) -> int | None:
-        """The worker's process id: the youngest child, but for readers of melodies, that was spawned."""
+        """The worker's process id: the oldest child that was spawned; readers of melodies are younger."""
         with suppress(psutil.Error):
-            for child in reversed(psutil.Process(self.process.pid).children()):
+            for child in sorted(psutil.Process(self.process.pid).children(), key=lambda one: one.create_time()):
                 with suppress(psutil.Error):
                     if "--multiprocessing-fork" in child.cmdline():
                         return int(child.pid)
