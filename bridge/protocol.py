@@ -127,7 +127,7 @@ def _arguments(signature: str) -> tuple[Argument, ...]:
         name, _, kind = part.partition(":")
         kind, is_optional, default = kind.partition("=")
         tag, read = _KINDS[kind]
-        arguments.append(Argument(name, tag, read, read(name, default) if is_optional else ...))
+        arguments.append(Argument(name, tag, read, ... if not is_optional else default and read(name, default)))
     return tuple(arguments)
 
 
@@ -154,8 +154,9 @@ COMMANDS: Mapping[str, Command] = {command.address: command for command in (
              f"up to {NOTES_A_MESSAGE} notes, the first being number offset; times in beats (quarter notes)",
              rest="pitch:midi start:beats duration:beats velocity:midi"),
     _command("melody/end", "id:key count:count", "melody_ok", "all sent; `melody_incomplete` names what is missing"),
-    _command("melody/file", "id:key name:name", "melody_ok",
-             f"a .mid or audio file that lies in the folder `{INBOX}` of the output root"),
+    _command("melody/file", "id:key name:name tempo:tempo=", "melody_ok",
+             f"a .mid or audio file of the folder `{INBOX}` in the output root; tempo: of an audio clip that does not "
+             "say its own, else the session's"),
     _command("generate", "req:button", "accepted progress done error cancelled",
              "make loops; the keys stand in the table below, what is left out is the session's",
              rest="key:name value:any"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -217,8 +218,8 @@ class Service:
                 self.peers.make_room()
                 self._answer(sender.replies, "melody_ok", id_, len(result.notes))
 
-        tempo = self.session["tempo"]
-        self._slow.read_melody(name, exact(tempo) if tempo else "120", read)
+        tempo = call.values["tempo"] or self.session["tempo"] or 120
+        self._slow.read_melody(name, exact(Fraction(tempo)), read)
 
     def _fail(self, error: Exception, sender: Sender, req: str, call: Call) -> None:
         code = error.code if isinstance(error, LoopgenError) else "internal"
@@ -304,7 +305,8 @@ class Service:
             order.delivered += 1
             self.outbox.put(job.id, order.delivered, datagram, order.replies, now)
             self._publish("jobs", *said, but=order.replies)
-        if job.state == "running" and now - order.progressed >= protocol.PROGRESS_PERIOD:
+        is_whole = bool(job.delivered) and len(job.delivered) == job.delivered[-1].variations
+        if job.state == "running" and not is_whole and now - order.progressed >= protocol.PROGRESS_PERIOD:
             order.progressed = now
             self._answer(order.replies, "progress", job.id, job.fraction, job.stage)
             self._publish("jobs", "progress", job.id, job.fraction, job.stage, but=order.replies)

@@ -7,6 +7,7 @@ in a process of its own, which may crash or hang as it likes.
 from __future__ import annotations
 
 import multiprocessing
+import unicodedata
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
@@ -16,7 +17,6 @@ from typing import Any
 from loopgen import presets
 from loopgen.errors import AudioUnreadable, Busy, LoopgenError
 from loopgen.music.melody import Melody
-from loopgen.music.names import check_name
 
 WAITING_MAX = 64
 BYTES_MAX = 200_000_000
@@ -81,15 +81,17 @@ class Slow:
 
 
 def find_in(inbox: Path, name: str) -> Path:
-    """A regular file of the inbox by its bare name; raises ``LoopgenError`` for anything else.
+    """A regular file of the inbox by its bare name; raises ``AudioUnreadable`` for anything else.
 
-    Names are checked, then resolved on both sides: a link that leads out of the inbox is refused.
+    The name is looked for in the folder's listing, so that nothing from the wire becomes a path; a link that leads out
+    of the inbox is refused.
     """
-    check_name("name", name)
-    path = (inbox / name).resolve()
-    if path.parent != inbox.resolve() or not path.is_file():
-        there = sorted(p.name for p in inbox.glob("*") if p.is_file())[:5] if inbox.is_dir() else []
-        hint = f"it holds {', '.join(there)}" if there else "put the file there first"
+    there = sorted(inbox.iterdir()) if inbox.is_dir() else []
+    wanted = unicodedata.normalize("NFC", name)  # macOS may list é in two parts
+    path = next((p.resolve() for p in there if unicodedata.normalize("NFC", p.name) == wanted), None)
+    if path is None or path.parent != inbox.resolve() or not path.is_file():
+        known = [p.name for p in there if p.is_file()][:5]
+        hint = f"it holds {', '.join(known)}" if known else "put the file there first"
         raise AudioUnreadable(f"{name} is no file in the inbox {inbox}; {hint}")
     if path.stat().st_size > BYTES_MAX:
         raise AudioUnreadable(f"{name} has more than {BYTES_MAX // 1_000_000} MB, too much for a melody")

@@ -12,6 +12,7 @@ from loopgen.errors import AudioUnreadable, InvalidRequest
 from loopgen.music.melody import Melody, Note
 
 BYTES_MAX = 4_000_000
+QUARTERS_MAX = 100_000
 NOTES_MAX = 20_000
 _NOTE = re.compile(r"([A-Ga-g])([#♯b♭]?)(-?\d)?(?:[:/](\d+(?:\.\d+)?|\.\d+))?")
 _REST = re.compile(r"[rR-](?:[:/](\d+(?:\.\d+)?|\.\d+))?")
@@ -69,17 +70,20 @@ def read_midi(path: Path) -> Melody:
     if file.ticks_per_beat <= 0:
         raise AudioUnreadable(f"{path} counts time in SMPTE frames; export it with beats (ticks a quarter note)")
     notes: list[Note] = []
+    end = 1.0
     for track in file.tracks:
         try:
-            notes += _notes(track, file.ticks_per_beat)
+            played = _notes(track, file.ticks_per_beat)
         except InvalidRequest as error:
             raise AudioUnreadable(f"{path} holds a note that cannot be used ({error})") from None
+        notes += played
+        if played:  # a clip that ends in a rest says so by the end of its track
+            end = max(end, sum(message.time for message in track) / file.ticks_per_beat)
         if len(notes) > NOTES_MAX:
             raise AudioUnreadable(f"{path} has more than {NOTES_MAX} notes, too many for a melody")
     if not notes:
         raise AudioUnreadable(f"{path} holds no notes (drums on channel 10 do not count)")
-    end = max(note.start + note.duration for note in notes)
-    return Melody(tuple(notes), float(max(1, math.ceil(end - 1e-6))))
+    return Melody(tuple(notes), float(min(math.ceil(end - 1e-6), QUARTERS_MAX)))
 
 
 def _notes(track: Iterable[Any], ticks: int) -> list[Note]:

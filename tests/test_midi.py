@@ -4,7 +4,7 @@ import mido
 import pytest
 
 from loopgen.errors import AudioUnreadable, InvalidRequest, LoopgenError
-from loopgen.midi import BYTES_MAX, NOTES_MAX, read_midi, read_notes
+from loopgen.midi import BYTES_MAX, NOTES_MAX, QUARTERS_MAX, read_midi, read_notes
 
 
 def midi_file(path: Path, *, ticks: int = 480, channel: int = 0) -> Path:
@@ -28,6 +28,16 @@ def test_a_midi_file_gives_notes_in_quarters_whatever_its_tempo(tmp_path: Path) 
             (1, 67, 0.5, 90),
         ]
         assert melody.length == 2
+
+
+@pytest.mark.parametrize(("rest", "length"), [(0, 2), (240, 2), (241, 3), (3 * 480, 5), (2**28 - 1, QUARTERS_MAX)])
+def test_a_clip_may_end_in_a_rest(tmp_path: Path, rest: int, length: int) -> None:
+    midi_file(tmp_path / "a.mid")
+    file = mido.MidiFile(tmp_path / "a.mid")
+    file.tracks[0][-1].time = rest
+    file.tracks.append(mido.MidiTrack([mido.MetaMessage("end_of_track", time=480 * 999)]))  # of the tempo, not the clip
+    file.save(tmp_path / "a.mid")
+    assert read_midi(tmp_path / "a.mid").length == length
 
 
 def test_overlapping_notes_of_one_pitch_end_where_the_next_begins(tmp_path: Path) -> None:

@@ -100,7 +100,8 @@ class Sender:
 
     def __init__(self, port: int, timeout: float = 5.0) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_000_000)
+        with suppress(OSError):  # macOS refuses more than it has
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_000_000)
         self.socket.connect(("127.0.0.1", port))
         self.socket.settimeout(timeout)
         self.port = int(self.socket.getsockname()[1])

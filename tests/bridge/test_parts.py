@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import unicodedata
 from fractions import Fraction
 from pathlib import Path
 
@@ -163,6 +164,9 @@ def test_inbox_names_stay_in_the_inbox(tmp_path: Path) -> None:
     (inbox / "riff.mid").write_bytes(b"x")
     (inbox / "folder").mkdir()
     (tmp_path / "secret.mid").write_bytes(b"x")
+    (inbox / "Böse (2) & más.mid").write_bytes(b"x")
+    assert find_in(inbox, "Böse (2) & más.mid").is_file(), "as DAWs export them"
+    assert find_in(inbox, unicodedata.normalize("NFD", "Böse (2) & más.mid")).is_file()
     assert find_in(inbox, "riff.mid") == (inbox / "riff.mid").resolve()
     for name in [
         "../secret.mid",

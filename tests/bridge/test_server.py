@@ -239,8 +239,10 @@ def test_melody_files_are_read_from_the_inbox_only(server: Server, client: Clien
     rate = 22_050
     tone = np.concatenate([np.sin(2 * np.pi * f * np.arange(rate) / rate) for f in (220.0, 261.63, 329.63, 220.0)])
     soundfile.write(server.inbox / "hummed 60bpm.wav", 0.5 * tone, rate)
-    heard = client.ask("/loopgen/melody/file", "hummed", "hummed 60bpm.wav", timeout=WAIT)
+    heard = client.ask("/loopgen/melody/file", "hummed", "hummed 60bpm.wav", "60", timeout=WAIT)
     assert heard.arguments == ("hummed", 4)
+    with pytest.raises(Refused, match="tempo"):
+        client.ask("/loopgen/melody/file", "hummed", "hummed 60bpm.wav", "quick", timeout=WAIT)
     (server.inbox / "broken.mid").write_bytes(b"MThd no")
     (server.inbox / "broken.wav").write_bytes(b"RIFF no")
     for name in ("broken.mid", "broken.wav", "absent.mid", "../out/inbox/riff.mid", str(server.inbox / "riff.mid"), ""):
