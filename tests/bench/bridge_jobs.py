@@ -209,7 +209,7 @@ def kills(options: Options, folder: Path) -> None:
 
 
 def see_through(
-    sender: Sender, fates: Fates, count: int, chance: random.Random, prompts: Sequence[str] = PROMPTS
+    sender: Sender, fates: Fates, count: int, chance: random.Random, prompts: Sequence[str] = PROMPTS, bars: int = 4
 ) -> None:
     """Send ``count`` jobs, some at a time, and read until all have ended."""
     deadline = time.monotonic() + JOBS_SECONDS
@@ -218,7 +218,7 @@ def see_through(
         for n in itertools.islice(numbers, max(0, 6 - fates.open)):
             variations = chance.choice((1, 1, 2, 3))
             fates.wanted[f"r{n}"] = variations
-            fields = ("prompt", chance.choice(prompts), "bars", chance.choice((1, 2, 4)), "seed", n)
+            fields = ("prompt", chance.choice(prompts), "bars", chance.randint(1, bars), "seed", n)
             sender.send("/loopgen/generate", f"r{n}", "variations", variations, *fields)
         if (message := sender.read()) is not None:
             fates.take(message, sender)

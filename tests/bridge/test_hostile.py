@@ -158,14 +158,14 @@ def test_jobs_end_once_while_the_worker_is_killed(tmp_path: Path) -> None:
 
         def kill() -> None:
             while not over.wait(chance.uniform(0.4, 1.5)):
-                if (pid := server.jobs.worker_pid) is not None and len(killed) < 4:
+                if (pid := server.jobs.worker_pid) is not None and len(killed) < 3:
                     os.kill(pid, chance.choice(deadly))
                     killed.append(pid)
 
         killer = threading.Thread(target=kill)
         killer.start()
         try:
-            see_through(sender, fates, 12, random.Random(3), ["techno"])
+            see_through(sender, fates, 12, random.Random(3), ["techno"], bars=1)
         finally:
             over.set()
             killer.join(WAIT)
