@@ -7,6 +7,7 @@ import pytest
 
 from bridge.client import Client
 from bridge.server import Server
+from tests.bridge.raw import Raw
 
 
 @pytest.fixture(scope="module")
@@ -22,3 +23,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def client(server: Server) -> Iterator[Client]:
     with Client(port=server.port, timeout=30.0) as connected:
         yield connected
+
+
+@pytest.fixture
+def raw(server: Server) -> Iterator[Raw]:
+    sender = Raw(server)
+    yield sender
+    sender.send("/loopgen/bye")
+    sender.socket.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import soundfile
 
 from loopgen.jobs import Generate, Job, Jobs
 from loopgen.music.tempo import Meter, loop_frames, parse_bpm
+
+PLUGINS = Path(__file__).parents[1] / "plugins"
+"""Engines with faults, behind a real entry point."""
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and links are POSIX")
 
 DEADLINE = 60.0
 """Seconds after which a test gives up; nothing here takes a tenth of it on an idle machine."""

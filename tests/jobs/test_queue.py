@@ -1,0 +1,206 @@
+"""Jobs with a real worker process: from the queue to the disk, cancelled, refused, closed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from loopgen.errors import Busy, UnknownJob
+from loopgen.jobs import Generate, Job, Jobs
+from loopgen.music.melody import Melody, Note
+from loopgen.music.tempo import Meter, loop_frames
+from tests.jobs.support import DEADLINE, bench, check_folder_is_whole
+
+
+def test_a_job_from_the_queue_to_the_disk(tmp_path: Path) -> None:
+    with bench(tmp_path / "made" / "on demand") as b:
+        job = b.submit("dub techno", engine=None, bpm="127.9", bars=4, folder="my set", rate=48_000)
+        assert (job.state, job.position, job.delivered) == ("queued", 0, ())
+        end = b.heard.end(job)
+        assert (end.state, end.fraction, end.code) == ("done", 1.0, "")
+        (loop,) = end.delivered
+        path = Path(loop.path)
+        assert path.parent == b.output / "my set"
+        frames = loop_frames(Fraction("127.9"), 4, Meter(), 48_000)
+        assert (loop.frames, loop.rate, loop.bars) == (frames, 48_000, 4)
+        assert (loop.bpm, loop.quarters) == (Fraction("127.9"), Fraction(16))
+        assert len(soundfile.read(path)[0]) == frames
+        assert (loop.variation, loop.variations) == (1, 1)
+        assert loop.summary.startswith("seam clean, beat 1 certain, -1")
+        assert loop.summary.endswith(" LUFS")
+        assert json.loads(path.with_suffix(".json").read_text("utf-8"))["request"]["bpm"] == "127.9"
+        assert b.jobs.find(job.id) == end
+        assert b.jobs.engine_facts == {"name": "sketch", "version": "1", "licence": "CC0-1.0"}
+        assert check_folder_is_whole(b.output) == 1
+
+
+def test_news_comes_in_order_and_progress_rises(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+        end = b.done("house", engine=None, variations=3, bars=2)
+        news = b.heard.of(end)
+        assert [job.state for job in news] == ["queued", *["running"] * (len(news) - 2), "done"]
+        fractions = [job.fraction for job in news]
+        assert fractions == sorted(fractions)
+        assert len(set(fractions)) > 5
+        assert [loop.variation for loop in end.delivered] == [1, 2, 3]
+        assert len({loop.path for loop in end.delivered}) == 3
+        assert [len(job.delivered) for job in news] == sorted(len(job.delivered) for job in news)
+        stages = {job.stage for job in news}
+        assert any(stage.startswith("loop 2 of 3: ") for stage in stages)
+        assert {"starting", "ready", "working"} >= set(b.heard.states) >= {"working", "ready"}
+
+
+def test_the_worker_follows_a_melody_a_preset_and_chords(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+        melody = Melody((Note(0, 57, 1), Note(1, 60, 1), Note(2, 64, 2)), 4)
+        job = b.jobs.submit(Generate({"prompt": "synth lead, 100 bpm", "bars": 1, "seed": 1}, melody))
+        (loop,) = b.heard.end(job).delivered
+        assert loop.bpm == 100
+        recipe = json.loads(Path(loop.path).with_suffix(".json").read_text("utf-8"))
+        assert [note[1] for note in recipe["request"]["melody"]] == [57, 60, 64]
+        both = b.heard.end(b.jobs.submit(Generate({"prompt": "x", "chords": "Am"}, melody)))
+        assert (both.state, both.code) == ("error", "invalid_request")
+        assert b.failed(bpm="1e9").code == "invalid_request"
+        assert b.failed(preset="no such").code == "preset_unusable"
+        assert b.failed(engine="absent").code == "engine_unavailable"
+
+
+def test_the_server_process_imports_nothing_heavy() -> None:
+    heavy = ("scipy", "soundfile", "soxr", "librosa", "matplotlib", "loopgen.studio", "loopgen.looping")
+    script = f"import sys, loopgen.jobs; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=DEADLINE)
+    assert done.stdout.strip() == "[]"
+
+
+def test_what_waits_is_cancelled_at_once_and_what_runs_soon(tmp_path: Path) -> None:
+    with bench(tmp_path, engine="odd") as b:
+        b.ready()
+        pid = b.jobs.worker_pid
+        running, waiting, last = b.submit("take it slow"), b.submit(), b.submit()
+        assert [waiting.position, last.position] == [1, 2]
+        b.heard.running(running)
+        assert b.jobs.cancel(waiting.id).state == "cancelled"
+        assert b.jobs.find(last.id).position == 1
+        start = time.monotonic()
+        b.jobs.cancel(running.id)
+        end = b.heard.end(running)
+        print(f"a running job was cancelled in {1000 * (time.monotonic() - start):.1f} ms")
+        assert (end.state, end.delivered) == ("cancelled", ())
+        assert b.heard.end(last).state == "done"
+        assert b.jobs.worker_pid == pid  # it yielded
+        assert b.jobs.cancel(last.id).state == "done"
+        with pytest.raises(UnknownJob):
+            b.jobs.cancel("ffffffff")
+
+
+def test_the_embedded_engine_yields_at_any_moment(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+        b.ready()
+        pid, times, yielded = b.jobs.worker_pid, [], 0
+        for moment in range(8):
+            job = b.submit("drum and bass", engine=None, bpm="174", bars=8)
+            b.heard.reached(job, moment / 9)
+            start = time.monotonic()
+            b.jobs.cancel(job.id)
+            assert b.heard.end(job).state == "cancelled"
+            times.append(round(1000 * (time.monotonic() - start)))
+            yielded += b.jobs.worker_pid == pid
+            b.ready()
+            pid = b.jobs.worker_pid
+        print(f"cancelled in {times} ms; the worker yielded {yielded} times of 8")
+        assert check_folder_is_whole(tmp_path) == 0
+        assert b.done(engine=None).delivered
+
+
+@pytest.mark.parametrize("prompt", ["now hang", "now spin", "now deaf"])
+def test_a_worker_that_does_not_yield_is_replaced(tmp_path: Path, prompt: str) -> None:
+    with bench(tmp_path, engine="odd") as b:
+        b.ready()
+        pid = b.jobs.worker_pid
+        job = b.submit(prompt)
+        b.heard.reached(job, 0.2)
+        start = time.monotonic()
+        b.jobs.cancel(job.id)
+        end = b.heard.end(job)
+        print(f"{prompt}: cancelled in {1000 * (time.monotonic() - start):.1f} ms")
+        assert (end.state, end.code) == ("cancelled", "cancelled")
+        assert b.done().delivered
+        assert b.jobs.worker_pid != pid
+
+
+def test_more_jobs_than_may_wait_are_refused(tmp_path: Path) -> None:
+    with bench(tmp_path, engine="odd", limit=3) as b:
+        running = b.submit("take it slow")
+        b.heard.running(running)
+        waiting = [b.submit() for _ in range(3)]
+        with pytest.raises(Busy, match="3 jobs wait"):
+            b.submit()
+        b.jobs.cancel(waiting[0].id)
+        waiting.append(b.submit())
+        b.jobs.cancel(running.id)
+        assert [b.heard.end(job).state for job in waiting] == ["cancelled", "done", "done", "done"]
+
+
+@pytest.mark.parametrize("prompt", ["take it slow", "now hang"])
+def test_closing_ends_every_job_once(tmp_path: Path, prompt: str) -> None:
+    with bench(tmp_path, engine="odd") as b:
+        jobs = [b.submit(prompt), b.submit(), b.submit()]
+        b.heard.running(jobs[0])
+        b.jobs.close()
+        b.jobs.close()
+        assert [len(b.heard.ends(job)) for job in jobs] == [1, 1, 1]
+        assert {b.jobs.find(job.id).state for job in jobs} == {"cancelled"}
+        with pytest.raises(Busy, match="closing"):
+            b.submit()
+
+
+def test_closing_what_never_started_ends_its_jobs_too(tmp_path: Path) -> None:
+    with bench(tmp_path, start=False) as b:
+        job = b.submit()
+    assert b.jobs.find(job.id).state == "cancelled"
+    with bench(tmp_path / "none"):
+        pass  # closed while its worker starts
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_listener_that_raises_hurts_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ended = threading.Event()
+
+    def listener(job: Job) -> None:
+        if job.has_ended:
+            ended.set()
+        raise RuntimeError("not my day")
+
+    jobs = Jobs(tmp_path, engine="odd", listener=listener)
+    jobs.start()
+    try:
+        job = jobs.submit(Generate({"prompt": "x", "bpm": 120, "bars": 1}))
+        assert ended.wait(DEADLINE)
+        assert jobs.find(job.id).state == "done"
+    finally:
+        jobs.close()
+    assert "listener" in caplog.text
+
+
+def test_a_listener_that_does_not_return_does_not_hold_up_the_close(tmp_path: Path) -> None:
+    stuck, free = threading.Event(), threading.Event()
+
+    def listener(job: Job) -> None:
+        stuck.set()
+        free.wait(DEADLINE)
+
+    jobs = Jobs(tmp_path, engine="odd", listener=listener)
+    jobs.start()
+    job = jobs.submit(Generate({"prompt": "x", "bpm": 120, "bars": 1}))
+    assert stuck.wait(DEADLINE)
+    jobs.close(timeout=0.2)
+    assert jobs.find(job.id).state == "cancelled"
+    free.set()
