@@ -17,6 +17,7 @@ from loopgen.errors import Cancelled, Stalled, WorkerDied
 from loopgen.files import sweep
 from loopgen.jobs.table import Job, State, Table
 from loopgen.worker.messages import Ended, Made, Noted, Order, Progress, Ready, Setup, Stop, WarmUp
+from loopgen.worker.signals import leave_ctrl_c_to_others
 
 YIELD_SECONDS = 0.12
 """A worker that was told to stop has this long before it is killed."""
@@ -71,7 +72,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Supervise until the table is closed and all has ended."""
-        _leave_ctrl_c_to_others()
+        leave_ctrl_c_to_others()
         while not (self._table.is_closed and self._worker is None and self._table.running is None):
             try:
                 self._step()
@@ -328,12 +329,3 @@ def _how_it_ended(code: int | None) -> str:
     if code == _ACCESS_VIOLATION:
         return "crashed (access violation)"
     return f"ended by itself with exit status {code}"
-
-
-def _leave_ctrl_c_to_others() -> None:
-    """Block SIGINT in this thread, so that workers are born without it: Ctrl-C goes to all processes of a terminal."""
-    if hasattr(signal, "pthread_sigmask"):
-        from multiprocessing import resource_tracker
-
-        resource_tracker.ensure_running()  # when it starts it unblocks what we block
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

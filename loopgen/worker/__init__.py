@@ -16,7 +16,6 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 import time
@@ -42,6 +41,7 @@ from loopgen.worker.messages import (
     Setup,
     Stop,
 )
+from loopgen.worker.signals import ignore_ctrl_c
 from loopgen.worker.takes import Takes
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ class _ServerGone(BaseException):
 
 def run(pipe: Connection, setup: Setup) -> None:
     """Serve the other end of ``pipe`` until it is closed; the entry point of the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its worker
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    ignore_ctrl_c()  # it is for the server, which ends its worker
     sys.stdout = sys.stderr  # what an engine prints, in Python or below, must not get between the server's lines
     with suppress(OSError):
         os.dup2(2, 1)
