@@ -43,6 +43,11 @@ class Job:
         """Whether nothing more will become of it."""
         return self.state in ("done", "error", "cancelled")
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of its loops are on disk; then it ends in ``done``, whatever else comes."""
+        return _is_whole(self.delivered)
+
 
 @dataclass(slots=True, eq=False)
 class Entry:
@@ -159,10 +164,12 @@ class Table:
                 self._changed(entry)
 
     def end(self, state: State, code: str = "", message: str = "") -> None:
-        """The running job's end; without one nothing happens."""
+        """The running job's end, ``done`` where all of its loops are there; without one nothing happens."""
         with self._lock:
             if entry := self._running:
                 self._running = None
+                if _is_whole(entry.delivered):  # a cancellation or a crash came too late
+                    state, code, message = "done", "", ""
                 self._end(entry, state, code, message)
 
     def news(self) -> list[Job]:
@@ -216,3 +223,7 @@ class Table:
             entry.notes,
             ahead,
         )
+
+
+def _is_whole(delivered: tuple[Delivered, ...]) -> bool:
+    return bool(delivered) and len(delivered) == delivered[-1].variations

@@ -204,3 +204,28 @@ def test_a_listener_that_does_not_return_does_not_hold_up_the_close(tmp_path: Pa
     jobs.close(timeout=0.2)
     assert jobs.find(job.id).state == "cancelled"
     free.set()
+
+
+def test_a_cancellation_right_after_the_last_loop_is_too_late(tmp_path: Path) -> None:
+    """The worker looks for a stop once more when the last loop is out: 12 ends, one each, all of them done."""
+    heard: list[Job] = []
+    ended = threading.Condition()
+
+    def listener(job: Job) -> None:
+        with ended:
+            if job.is_whole and not job.has_ended:
+                jobs.cancel(job.id)
+            if job.has_ended:
+                heard.append(job)
+                ended.notify_all()
+
+    jobs = Jobs(tmp_path, engine="odd", listener=listener)
+    jobs.start()
+    try:
+        for seed in range(12):
+            jobs.submit(Generate({"prompt": "x", "bpm": 120, "bars": 1, "seed": seed}))
+        with ended:
+            assert ended.wait_for(lambda: len(heard) >= 12, DEADLINE)
+    finally:
+        jobs.close()
+    assert [(job.state, len(job.delivered)) for job in heard] == [("done", 1)] * 12
