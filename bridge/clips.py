@@ -47,9 +47,7 @@ class Clips:
             raise Misused("invalid_request", f"count: {count} cannot be used; give 1 to {NOTES_MAX} notes")
         if length <= 0:
             raise Misused("invalid_request", f"length: {length} cannot be used; give beats above 0")
-        known = self._clips.get(id_)
-        if known is None or known.melody is not None or (known.count, known.length) != (count, length):
-            self._keep(id_, _Clip(count, length))  # else it is the same message twice, or again
+        self._keep(id_, _Clip(count, length))
 
     def add(self, id_: str, offset: int, notes: Sequence[NotePiece]) -> None:
         """Take a chunk; the same chunk twice is the same as once. Raises ``Misused``."""
@@ -85,6 +83,14 @@ class Clips:
         clip.melody = Melody(tuple(notes), clip.length)
         return clip.count
 
+    def expect(self, id_: str) -> None:
+        """A melody of this id is on its way from a file; until it comes there is none."""
+        self._keep(id_, _Clip(0, 0.0))
+
+    def drop(self, id_: str) -> None:
+        """Forget a clip."""
+        self._clips.pop(id_, None)
+
     def put(self, id_: str, melody: Melody) -> None:
         """Keep a melody that came whole, from a file."""
         self._keep(id_, _Clip(len(melody.notes), melody.length, melody=melody))
@@ -93,7 +99,7 @@ class Clips:
         """A clip that is whole; raises ``Misused`` (``melody_unknown``, ``melody_incomplete``)."""
         clip = self._find(id_)
         if clip.melody is None:
-            raise Misused("melody_incomplete", f"melody {id_!r} is not whole yet; send melody/end")
+            raise Misused("melody_incomplete", f"melody {id_!r} is not whole yet; wait for melody/ok")
         return clip.melody
 
     def _find(self, id_: str) -> _Clip:

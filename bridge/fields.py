@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
+from unicodedata import category
 
 from bridge.wire import Value
 from loopgen.errors import InvalidRequest
@@ -44,12 +45,16 @@ def exact(bpm: Fraction) -> str:
     return shown if parse_bpm(shown) == bpm else str(bpm)
 
 
+_BREAKS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories of control characters, surrogates, line and paragraph separators."""
+
+
 def text(name: str, value: Value, longest: int) -> str:
     """Text of one line; raises ``InvalidRequest``. Whole numbers are taken as their digits."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     shown = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
-    if shown is None or len(shown) > longest or not all(c.isprintable() for c in shown):
+    if shown is None or len(shown) > longest or any(category(c) in _BREAKS for c in shown):
         raise InvalidRequest(name, value, f"one line of text, at most {longest} characters")
     return shown
 

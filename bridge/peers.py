@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from bridge.clips import Clips
 from bridge.protocol import LEASE
@@ -14,7 +14,7 @@ Address: TypeAlias = tuple[str, int]
 """Host and port."""
 
 PEERS_MAX = 256
-REQUESTS_MAX = 1_000
+REQUESTS_MAX = 200
 """Requests that a peer's repeats are recognised among."""
 
 
@@ -22,37 +22,68 @@ NOTES_KEPT = 100_000
 """Notes in the clips of all peers together, some 40 MB; one peer alone stays below it."""
 
 
-@dataclass(slots=True)
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Recent(OrderedDict[K, V]):
+    """The last ``REQUESTS_MAX`` entries."""
+
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        while len(self) > REQUESTS_MAX:
+            self.popitem(last=False)
+
+
+@dataclass(slots=True, eq=False)
 class Peer:
-    """A client: its name (empty while it has not said hello), its reply address, and what it has sent so far."""
+    """A client: its name (empty while it has not said hello), its reply address, and what it has sent so far.
+
+    ``requests`` holds which job a ``req`` became and what it asked for, ``errands`` the answers of what is done once.
+    """
 
     source: Address
     reply: Address
     seen: float
     name: str = ""
+    greeted: float = 0.0
     clips: Clips = field(default_factory=Clips)
     topics: set[str] = field(default_factory=set)
-    requests: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    requests: Recent[str, tuple[str, tuple[Any, ...]]] = field(default_factory=lambda: Recent())
+    errands: Recent[tuple[str, ...], tuple[str, ...]] = field(default_factory=lambda: Recent())
 
-    @property
-    def elsewhere(self) -> bool:
-        """Whether it listens at another port than it sends from."""
-        return self.reply != self.source
-
-    def remember(self, req: str, job: str) -> None:
+    def remember(self, req: str, job: str, contents: tuple[Any, ...]) -> None:
         """Note which job a request has become, so that its repeat becomes no second one."""
         if req:
-            self.requests[req] = job
-            while len(self.requests) > REQUESTS_MAX:
-                self.requests.popitem(last=False)
+            self.requests[req] = job, contents
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whom a message came from: the peer it counts for, and the addresses that its answers go to."""
+    """Whom a message came from: the peer at that address, and the mailbox of its host where the peer has none."""
 
     peer: Peer
-    replies: tuple[Address, ...]
+    mailbox: Peer | None = None
+
+    @property
+    def source(self) -> Address:
+        """Where the message came from."""
+        return self.peer.source
+
+    @property
+    def listeners(self) -> tuple[Peer, ...]:
+        """Peers that an answer concerns."""
+        return (self.peer,) if self.mailbox is None else (self.peer, self.mailbox)
+
+    @property
+    def replies(self) -> tuple[Address, ...]:
+        """Addresses that an answer goes to."""
+        return tuple(peer.reply for peer in self.listeners)
+
+    @property
+    def clips(self) -> Clips:
+        """Melodies sent so far; those of senders with a new port each time lie at their mailbox."""
+        return self.peer.clips if self.mailbox is None else self.mailbox.clips
 
 
 class Peers:
@@ -68,33 +99,36 @@ class Peers:
         """Register a client; returns it, and whether it is new."""
         reply = (source[0], reply_port or source[1])
         known = self._peers.get(source)
-        if known is None and reply != source:  # one that sends each message from a new port says hello again
-            known = next((p for p in self._peers.values() if p.name == name and p.reply == reply), None)
-        new = known is None or not known.name
+        if reply != source:  # one that sends each message from a new port says hello again
+            known = next((p for p in self._peers.values() if (p.name, p.reply) == (name, reply)), known)
+        is_new = known is None or known.name != name
         peer = known or Peer(source, reply, now)
         self._peers.pop(peer.source, None)
-        peer.source, peer.reply, peer.name, peer.seen = source, reply, name, now
+        self._peers.pop(source, None)
+        peer.source, peer.reply, peer.name, peer.seen, peer.greeted = source, reply, name, now, now
         self._keep(peer)
-        return peer, new
+        return peer, is_new
 
     def sender(self, source: Address, now: float) -> Sender:
-        """Find who sends from an address.
+        """Find who sends from an address, and renew the lease.
 
-        One that has said hello from there is answered where it asked. Another is answered at its port, and counts for
-        the last living client of its host that listens elsewhere, which is answered as well: command-line senders
-        use a new port each time, and their hello was sent from another.
+        One that has said hello from there is answered where it asked. Another is answered at its port, and also at the
+        mailbox of its host: where the last living hello asked for answers at another port than it came from.
+        Command-line senders use a new port each time.
         """
-        if peer := self._peers.get(source):
-            peer.seen = now
-            self._peers.move_to_end(source)
-            return Sender(peer, (peer.reply,))
-        for mailbox in reversed(self._peers.values()):
-            if mailbox.source[0] == source[0] and mailbox.name and mailbox.elsewhere:
-                mailbox.seen = now
-                return Sender(mailbox, tuple(dict.fromkeys((source, mailbox.reply))))
-        peer = Peer(source, source, now)
-        self._keep(peer)
-        return Sender(peer, (source,))
+        peer = self._peers.get(source)
+        if peer is None:
+            peer = Peer(source, source, now)
+            self._keep(peer)
+        peer.seen = now
+        self._peers.move_to_end(source)
+        if peer.name:
+            return Sender(peer)
+        boxes = [p for p in self._peers.values() if p.name and p.reply != p.source and p.source[0] == source[0]]
+        mailbox = max(boxes, key=lambda p: p.greeted, default=None)
+        if mailbox is not None:
+            mailbox.seen = now
+        return Sender(peer, mailbox)
 
     def make_room(self) -> None:
         """Drop the oldest clip of whoever keeps most notes, while all together keep more than ``NOTES_KEPT``."""

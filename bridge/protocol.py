@@ -139,10 +139,11 @@ def _command(
 
 COMMANDS: Mapping[str, Command] = {command.address: command for command in (
     _command("hello", f"client:name=client protocol:count={VERSION} reply_port:port=0", "welcome",
-             "who you are, and where answers go: to this port of your host, 0 for the port that you send from"),
+             "who you are, the protocol you know (the answer tells the server's), and which port of your host answers "
+             "go to: 0 for the one you send from"),
     _command("ping", "token:name=", "pong", f"are you there; renews a {LEASE:.0f} s lease, as every message does"),
     _command("bye", "", "ok", "forget me, my subscriptions and my melodies; my jobs go on"),
-    *(_command(f"set/{field.name}", f"req:key {field.name}:any", "ok", "sets a session value; empty text unsets it",
+    *(_command(f"set/{field.name}", f"req:key {field.name}:any", "ok", "sets a session value; empty text takes it back",
                field=field) for field in SESSION),
     *(_command(f"get/{field.name}", "req:key", "value", "a session value, empty while unset", field=field)
       for field in SESSION),
@@ -156,7 +157,7 @@ COMMANDS: Mapping[str, Command] = {command.address: command for command in (
     _command("melody/end", "id:key count:count", "melody_ok", "all sent; `melody_incomplete` names what is missing"),
     _command("melody/file", "id:key name:name tempo:tempo=", "melody_ok",
              f"a .mid or audio file of the folder `{INBOX}` in the output root; tempo: of an audio clip that does not "
-             "say its own, else the session's"),
+             "say its own, else the session's, else 120"),
     _command("generate", "req:button", "accepted progress done error cancelled",
              "make loops; the keys stand in the table below, what is left out is the session's",
              rest="key:name value:any"),
@@ -165,9 +166,10 @@ COMMANDS: Mapping[str, Command] = {command.address: command for command in (
              "the kept take of a job (`id`, `id/2` for its second loop) or of a loop's file name, on another tempo"),
     _command("cancel", "job:key", "cancelled done error", "stop a job; one that has ended answers with its end"),
     _command("job", "req:key job:key", "accepted progress done error cancelled", "where a job stands"),
-    _command("preset/save", "req:key name:name job:key=", "ok", "keep the session's values, or a job's, under a name"),
+    _command("preset/save", "req:key name:name job:key=", "ok",
+             "keep the session's sound, or a job's, under a name: prompt, tempo, bars, meter, key and engine"),
     _command("preset/load", "req:key name:name", "ok",
-             "a preset's values become the session's; a tempo that is set stays"),
+             "a preset's values take the place of the session's; a tempo that is set stays"),
     _command("preset/delete", "req:key name:name", "ok", "remove a preset of your own"),
     _command("preset/list", "req:key", "preset_item", "one answer a preset"),
 )}  # fmt: skip

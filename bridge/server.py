@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,7 +21,6 @@ from bridge.protocol import INBOX, PORT
 from bridge.service import Notice, Service
 from bridge.session import Session
 from bridge.slow import Slow
-from bridge.wire import BYTES_IN
 from loopgen.engines.base import engines
 from loopgen.errors import InvalidRequest, OutputUnwritable, PortTaken
 from loopgen.jobs import Jobs
@@ -55,7 +54,7 @@ class Server:
     ) -> None:
         self.host, self.port, self.output = host, port, output.absolute()
         self._state_folder, self._listener = state_folder, listener
-        self._engine, self._given = engine, dict(session or {})
+        self._given = dict(session or {})
         self._own_presets = own_presets or self.output / "presets"
         self.jobs = Jobs(
             self.output,
@@ -69,6 +68,7 @@ class Server:
         )
         self._posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._backlog: deque[tuple[bytes, Address]] = deque()
+        self._waiting: Counter[Address] = Counter()
         self._closing = self._is_warm = False
         self._thread: threading.Thread | None = None
 
@@ -97,8 +97,7 @@ class Server:
         self._wake_out.setblocking(False)
         self._slow = Slow(self.inbox, self._own_presets, self._post)
         known = [entry.name for entry in engines()]
-        given = self._given if self._engine == "auto" else {"engine": self._engine, **self._given}
-        session = Session(known, given)
+        session = Session(known, self._given)
         self._service = Service(self.jobs, self._slow, session, self.output, self._send, self._listener)
         self.jobs.start()
         self._thread = threading.Thread(target=self._run, name="loopgen-bridge", daemon=True)
@@ -112,10 +111,10 @@ class Server:
         if self._thread is None or self._closing:
             return
         self.jobs.close()
+        self._slow.close()
         self._closing = True
         self._wake()
         self._thread.join(5.0)
-        self._slow.close()
         for one in (self._socket, self._wake_in, self._wake_out):
             one.close()
         if self._state_folder is not None:
@@ -149,7 +148,7 @@ class Server:
                 raise PortTaken(f"{self.host}:{self.port} is taken by {self._other()}") from None
             if error.errno == errno.EACCES:
                 raise PortTaken(
-                    f"{self.host}:{self.port} needs more rights; give a port above 1023 with --port"
+                    f"{self.host}:{self.port} is reserved, or needs more rights; give another --port"
                 ) from None
             raise InvalidRequest("host", self.host, "an address of this machine, like 127.0.0.1") from None
         return bound
@@ -176,27 +175,32 @@ class Server:
                     self._take()
                 with self._survives():
                     for _ in range(min(_TURN, len(self._backlog))):
-                        self._service.receive(*self._backlog.popleft())
+                        datagram, source = self._backlog.popleft()
+                        self._waiting[source] -= 1
+                        if not self._waiting[source]:
+                            del self._waiting[source]
+                        self._service.receive(datagram, source)
                 self._run_posted()
                 with self._survives():
                     wait = self._service.tick()
 
     def _take(self) -> None:
-        """Empty the socket before more is served, for the system's buffer is small; a ping overtakes what waits."""
+        """Empty the socket before more is served, for the system's buffer is small; pings overtake what others sent."""
         with suppress(OSError):
             while self._wake_out.recv(4096):
                 pass
         for _ in range(min(_BATCH, _BACKLOG - len(self._backlog))):
             try:
-                datagram, source = self._socket.recvfrom(BYTES_IN + 1)
+                datagram, source = self._socket.recvfrom(65_536)  # Windows refuses what is cut
             except BlockingIOError:
                 return
             except OSError:  # Windows reports here that an earlier answer found nobody
                 continue
-            if datagram.startswith(_PING):
+            if datagram.startswith(_PING) and source[:2] not in self._waiting:
                 self._service.receive(datagram, source[:2])
             else:
                 self._backlog.append((datagram, source[:2]))
+                self._waiting[source[:2]] += 1
 
     def _send(self, datagram: bytes, address: Address) -> None:
         for _ in range(3):

@@ -7,29 +7,27 @@ takes long (music) through ``Jobs``; both come back through the same thread.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from bridge import protocol
-from bridge.fields import SESSION, exact
-from bridge.outbox import Outbox
+from bridge.desk import Desk
+from bridge.fields import BY_NAME, SESSION, exact
 from bridge.peers import Address, Peer, Peers, Sender
-from bridge.protocol import Call, Misused, answer
+from bridge.post import WATCHERS_MAX, Post, Send
+from bridge.protocol import Call, Misused
 from bridge.session import Session
 from bridge.slow import Slow
-from bridge.wire import BYTES_IN, Malformed, Message, Value, decode
+from bridge.wire import BYTES_IN, Malformed, Message, decode
 from loopgen import __version__
-from loopgen.errors import Busy, LoopgenError, UnknownJob
-from loopgen.jobs import Generate, Job, Jobs, Retempo
+from loopgen.errors import Busy, LoopgenError
+from loopgen.jobs import Job, Jobs, Retempo
 from loopgen.music.melody import Melody
 
-Send: TypeAlias = Callable[[bytes, Address], None]
 TOPICS = ("state", "jobs", "traffic")
-WATCHERS_MAX = 8
-"""Clients that may watch the traffic: each of them multiplies it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +42,38 @@ class Notice:
     job: Job | None = None
 
 
-@dataclass(slots=True)
-class _Order:
-    """A job's owner: the request it came by, and where its events go."""
-
-    req: str
-    replies: tuple[Address, ...]
-    address: str
-    progressed: float = 0.0
-    delivered: int = 0
-
-
 class Service:
     """The protocol's behaviour."""
 
     def __init__(
         self, jobs: Jobs, slow: Slow, session: Session, output: Path, send: Send, listener: Callable[[Notice], None]
     ) -> None:
-        self.peers, self.session, self.outbox = Peers(), session, Outbox()
-        self._jobs, self._slow, self._output = jobs, slow, output
-        self._raw_send, self._listener = send, listener
-        self._orders: dict[str, _Order] = {}
-
-    # -- in ------------------------------------------------------------------------------------------------------------
+        self.peers, self.session = Peers(), session
+        self._jobs, self._slow, self._output, self._listener = jobs, slow, output, listener
+        self._post = Post(self.peers, send)
+        self._desk = desk = Desk(jobs, session, self._post)
+        self.handlers: Mapping[str, Callable[[Call, Sender], None]] = {
+            "hello": self._hello,
+            "ping": self._ping,
+            "bye": self._bye,
+            "subscribe": self._subscribe,
+            "unsubscribe": self._unsubscribe,
+            "set": self._set,
+            "get": self._get,
+            "melody_begin": self._melody_begin,
+            "melody_notes": self._melody_notes,
+            "melody_end": self._melody_end,
+            "melody_file": self._melody_file,
+            "generate": desk.generate,
+            "retempo": desk.retempo,
+            "cancel": desk.cancel,
+            "job": desk.job,
+            "ack": desk.ack,
+            "preset_save": self._preset_save,
+            "preset_load": self._preset_load,
+            "preset_delete": self._preset_delete,
+            "preset_list": self._preset_list,
+        }
 
     def receive(self, datagram: bytes, source: Address) -> None:
         """Serve one datagram; answers are sent before this returns, and nothing is raised."""
@@ -77,20 +84,14 @@ class Service:
         except Malformed as error:
             self._refuse(self.peers.sender(source, now).replies, error.code, str(error), "", error.address)
         for message in messages:
-            if protocol.is_answer(message.address):
-                continue  # to answer an answer could go round for ever
-            sender = self.peers.sender(source, now)
-            if watchers := self._watchers():
-                self._watch(watchers, "<-", (source,), message)
-            self._serve(message, sender, source, now)
+            if not protocol.is_answer(message.address):  # to answer an answer could go round for ever
+                self._post.received(source, message)
+                self._serve(message, self.peers.sender(source, now))
 
-    def _serve(self, message: Message, sender: Sender, source: Address, now: float) -> None:
+    def _serve(self, message: Message, sender: Sender) -> None:
         try:
             call = protocol.understand(message)
-            if call.command.action == "hello":
-                self._hello(call, source, now)
-            else:
-                getattr(self, "_" + call.command.action)(call, sender)
+            self.handlers[call.command.action](call, sender)
         except (Misused, LoopgenError) as error:
             self._refuse(sender.replies, error.code, str(error), protocol.req_of(message), message.address)
         except Exception as error:  # a fault of ours must not stop the server, nor stay silent
@@ -98,56 +99,27 @@ class Service:
             self._refuse(sender.replies, "internal", text, protocol.req_of(message), message.address)
 
     def _refuse(self, replies: tuple[Address, ...], code: str, text: str, req: str, address: str) -> None:
-        self._answer(replies, "error", req, code, text, address)
+        self._post.answer(replies, "error", req, code, text, address)
         self._listener(Notice("refused", f"{replies[0][0]}:{replies[0][1]} {address} {code}: {text}"))
-
-    # -- out -----------------------------------------------------------------------------------------------------------
-
-    def _answer(self, replies: tuple[Address, ...], name: str, *values: Value) -> bytes:
-        datagram = answer(name, *values)
-        self._send(datagram, replies)
-        return datagram
-
-    def _send(self, datagram: bytes, replies: tuple[Address, ...]) -> None:
-        for address in replies:
-            self._raw_send(datagram, address)
-        if watchers := self._watchers():
-            self._watch(watchers, "->", replies, decode(datagram)[0])
-
-    def _watchers(self) -> list[Peer]:
-        return [peer for peer in self.peers if "traffic" in peer.topics]
-
-    def _watch(self, watchers: list[Peer], arrow: str, ends: tuple[Address, ...], message: Message) -> None:
-        """One line a message, however many get it; none for those that get nothing but their own."""
-        more = f" and {len(ends) - 1} more" if len(ends) > 1 else ""
-        datagram = answer("value", "", "traffic", f"{arrow} {ends[0][0]}:{ends[0][1]}{more} {message}")
-        for peer in watchers:
-            if not {peer.source, peer.reply}.issuperset(ends):
-                self._raw_send(datagram, peer.reply)
-
-    def _publish(self, topic: str, name: str, *values: Value, but: tuple[Address, ...] = ()) -> None:
-        if replies := tuple(peer.reply for peer in self.peers if topic in peer.topics and peer.reply not in but):
-            self._answer(replies, name, *values)
 
     # -- clients -------------------------------------------------------------------------------------------------------
 
-    def _hello(self, call: Call, source: Address, now: float) -> None:
+    def _hello(self, call: Call, sender: Sender) -> None:
         name = call.values["client"] or "client"
-        peer, new = self.peers.hello(source, name, call.values["reply_port"], now)
-        facts = self._jobs.engine_facts
-        engine = facts.get("name") or self.session["engine"] or "auto"
-        root = str(self._output)
-        self._answer((peer.reply,), "welcome", __version__, protocol.VERSION, BYTES_IN, root, engine, self._jobs.state)
-        if new:
+        peer, is_new = self.peers.hello(sender.source, name, call.values["reply_port"], time.monotonic())
+        engine = self._jobs.engine_facts.get("name") or self.session["engine"] or "auto"
+        about = (__version__, protocol.VERSION, BYTES_IN, str(self._output), engine, self._jobs.state)
+        self._post.answer((peer.reply,), "welcome", *about)
+        if is_new:
             self._listener(Notice("client", f"{name} at {peer.reply[0]}:{peer.reply[1]}"))
 
     def _ping(self, call: Call, sender: Sender) -> None:
-        self._answer(sender.replies, "pong", call.values["token"])
+        self._post.answer(sender.replies, "pong", call.values["token"])
 
     def _bye(self, call: Call, sender: Sender) -> None:
         self.peers.forget(sender.peer)
         self._left(sender.peer)
-        self._answer(sender.replies, "ok", "")
+        self._post.answer(sender.replies, "ok", "")
 
     def _left(self, peer: Peer) -> None:
         if peer.name:
@@ -159,163 +131,79 @@ class Service:
             raise Misused(
                 "unknown_name", f"there is no topic {topic[:32]!r}; give a session value or {', '.join(TOPICS)}"
             )
-        if topic == "traffic" and topic not in sender.peer.topics and len(self._watchers()) >= WATCHERS_MAX:
+        if topic == "traffic" and topic not in sender.peer.topics and len(self._post.watchers()) >= WATCHERS_MAX:
             raise Busy(f"{WATCHERS_MAX} clients watch the traffic already; try again when one has left")
-        sender.peer.topics.add(topic)
+        for peer in sender.listeners:
+            peer.topics.add(topic)
         if topic in TOPICS:
-            self._answer(sender.replies, "value", "", topic, self._jobs.state if topic == "state" else "")
+            self._post.answer(sender.replies, "value", "", topic, self._jobs.state if topic == "state" else "")
         else:
-            self._answer(sender.replies, "value", "", topic, self.session.shown(topic))
+            self._post.answer(sender.replies, "value", "", topic, self.session.shown(topic))
 
     def _unsubscribe(self, call: Call, sender: Sender) -> None:
-        sender.peer.topics.discard(call.values["topic"])
-        self._answer(sender.replies, "ok", call.values["topic"])
+        for peer in sender.listeners:
+            peer.topics.discard(call.values["topic"])
+        self._post.answer(sender.replies, "ok", call.values["topic"])
 
     # -- session -------------------------------------------------------------------------------------------------------
 
     def _set(self, call: Call, sender: Sender) -> None:
         assert call.command.field
-        name = call.command.field.name
-        self._put(name, call.values[name])
-        self._answer(sender.replies, "ok", call.values["req"])
+        name, value = call.command.field.name, call.values[call.command.field.name]
+        if name == "preset" and value != "":
+            self._load(BY_NAME["preset"].read(value), call, sender)
+            return
+        self._tell(self.session.set(name, value))
+        self._post.answer(sender.replies, "ok", call.values["req"])
 
-    def _put(self, name: str, value: Value) -> None:
-        if self.session.set(name, value):
-            self._publish(name, "value", "", name, self.session.shown(name))
+    def _tell(self, changed: Sequence[str]) -> None:
+        for name in changed:
+            self._post.publish(name, "value", "", name, self.session.shown(name))
 
     def _get(self, call: Call, sender: Sender) -> None:
         assert call.command.field
         name = call.command.field.name
-        self._answer(sender.replies, "value", call.values["req"], name, self.session.shown(name))
+        self._post.answer(sender.replies, "value", call.values["req"], name, self.session.shown(name))
 
     # -- melodies ------------------------------------------------------------------------------------------------------
 
     def _melody_begin(self, call: Call, sender: Sender) -> None:
-        sender.peer.clips.begin(call.values["id"], call.values["count"], call.values["length"])
+        sender.clips.begin(call.values["id"], call.values["count"], call.values["length"])
         self.peers.make_room()
-        self._answer(sender.replies, "ok", call.values["id"])
+        self._post.answer(sender.replies, "ok", call.values["id"])
 
     def _melody_notes(self, call: Call, sender: Sender) -> None:
         if len(call.rest) > protocol.NOTES_A_MESSAGE:
             raise Misused(
                 "bad_arguments", f"{len(call.rest)} notes in a message; send at most {protocol.NOTES_A_MESSAGE}"
             )
-        sender.peer.clips.add(call.values["id"], call.values["offset"], call.rest)
-        self._answer(sender.replies, "ok", call.values["id"])
+        sender.clips.add(call.values["id"], call.values["offset"], call.rest)
+        self._post.answer(sender.replies, "ok", call.values["id"])
 
     def _melody_end(self, call: Call, sender: Sender) -> None:
-        count = sender.peer.clips.end(call.values["id"], call.values["count"])
-        self._answer(sender.replies, "melody_ok", call.values["id"], count)
+        count = sender.clips.end(call.values["id"], call.values["count"])
+        self._post.answer(sender.replies, "melody_ok", call.values["id"], count)
 
     def _melody_file(self, call: Call, sender: Sender) -> None:
         id_, name = call.values["id"], call.values["name"]
+        clips = sender.clips
 
         def read(result: Melody | Exception) -> None:
             if isinstance(result, Exception):
+                clips.drop(id_)
                 self._fail(result, sender, id_, call)
             else:
-                sender.peer.clips.put(id_, result)
+                clips.put(id_, result)
                 self.peers.make_room()
-                self._answer(sender.replies, "melody_ok", id_, len(result.notes))
+                self._post.answer(sender.replies, "melody_ok", id_, len(result.notes))
 
         tempo = call.values["tempo"] or self.session["tempo"] or 120
         self._slow.read_melody(name, exact(Fraction(tempo)), read)
+        clips.expect(id_)
 
     def _fail(self, error: Exception, sender: Sender, req: str, call: Call) -> None:
         code = error.code if isinstance(error, LoopgenError) else "internal"
         self._refuse(sender.replies, code, str(error) or type(error).__name__, req, call.command.address)
-
-    # -- jobs ----------------------------------------------------------------------------------------------------------
-
-    def _generate(self, call: Call, sender: Sender) -> None:
-        if call.values["req"] is None:  # a button was let go
-            self._answer(sender.replies, "ok", "")
-            return
-        if self._repeated(call, sender):
-            return
-        given = protocol.read_pairs(call.rest)
-        folder = given.pop("folder", None) or self.session["folder"] or ""
-        melody = sender.peer.clips.get(given.pop("melody")) if "melody" in given else None
-        self._submit(Generate(self.session.order(given), melody, folder), call, sender)
-
-    def _retempo(self, call: Call, sender: Sender) -> None:
-        if not self._repeated(call, sender):
-            work = Retempo(call.values["loop"], call.values["bpm"], self.session["folder"] or "")
-            self._submit(work, call, sender)
-
-    def _repeated(self, call: Call, sender: Sender) -> bool:
-        """Whether this request is one already; then it is answered with where it stands."""
-        req = call.values["req"]
-        if not req or req not in sender.peer.requests:
-            return False
-        try:
-            job = self._jobs.find(sender.peer.requests[req])
-        except UnknownJob:
-            return False
-        self._answer(sender.replies, "accepted", req, job.id, job.position)
-        if job.has_ended:
-            self._tell(job, req, sender.replies)
-        return True
-
-    def _submit(self, work: Generate | Retempo, call: Call, sender: Sender) -> None:
-        req = call.values["req"]
-        job = self._jobs.submit(work)
-        sender.peer.remember(req, job.id)
-        self._orders[job.id] = _Order(req, sender.replies, call.command.address)
-        self._answer(sender.replies, "accepted", req, job.id, job.position)
-
-    def _cancel(self, call: Call, sender: Sender) -> None:
-        job = self._jobs.cancel(call.values["job"])
-        order = self._orders.get(job.id)
-        if order is None:  # it has ended before
-            self._tell(job, call.values["job"], sender.replies)
-        else:
-            order.replies = tuple(dict.fromkeys((*order.replies, *sender.replies)))
-
-    def _job(self, call: Call, sender: Sender) -> None:
-        job = self._jobs.find(call.values["job"])
-        req = call.values["req"]
-        if job.state == "queued":
-            self._answer(sender.replies, "accepted", req, job.id, job.position)
-        self._tell(job, req, sender.replies)
-
-    def _ack(self, call: Call, sender: Sender) -> None:
-        self.outbox.acknowledge(call.values["job"], call.values["variation"])
-        self._answer(sender.replies, "ok", call.values["job"])
-
-    def _tell(self, job: Job, req: str, replies: tuple[Address, ...]) -> None:
-        """All that is to say of a job as it stands."""
-        for number in range(len(job.delivered)):
-            self._answer(replies, *_done(job, number, req))
-        if job.state == "running":
-            self._answer(replies, "progress", job.id, job.fraction, job.stage)
-        elif job.state in ("error", "cancelled"):
-            self._answer(replies, *_end(job, req, "/loopgen/generate"))
-
-    def job_changed(self, job: Job) -> None:
-        """Tell the owner, and who watches, what has become of a job; called on the bridge's thread."""
-        now = time.monotonic()
-        order = self._orders.get(job.id)
-        self._listener(Notice("job", job.stage, job))
-        if order is None:
-            return
-        while order.delivered < len(job.delivered):
-            said = _done(job, order.delivered, order.req)
-            datagram = self._answer(order.replies, *said)
-            order.delivered += 1
-            self.outbox.put(job.id, order.delivered, datagram, order.replies, now)
-            self._publish("jobs", *said, but=order.replies)
-        is_whole = bool(job.delivered) and len(job.delivered) == job.delivered[-1].variations
-        if job.state == "running" and not is_whole and now - order.progressed >= protocol.PROGRESS_PERIOD:
-            order.progressed = now
-            self._answer(order.replies, "progress", job.id, job.fraction, job.stage)
-            self._publish("jobs", "progress", job.id, job.fraction, job.stage, but=order.replies)
-        if job.has_ended:
-            del self._orders[job.id]
-        if job.state in ("error", "cancelled"):
-            said = _end(job, order.req, order.address)
-            self._answer(order.replies, *said)
-            self._publish("jobs", *said, but=order.replies)
 
     # -- presets -------------------------------------------------------------------------------------------------------
 
@@ -323,7 +211,7 @@ class Service:
         fields = self._asked_by(call.values["job"]) if call.values["job"] else self.session.order({})
         if "bpm" in fields:
             fields["bpm"] = exact(fields["bpm"])
-        self._preset("save", call, sender, fields)
+        self._preset("save", call.values["name"], fields, call, sender)
 
     def _asked_by(self, job_id: str) -> dict[str, Any]:
         work = self._jobs.find(job_id).work
@@ -332,69 +220,72 @@ class Service:
         return dict(work.asked)
 
     def _preset_load(self, call: Call, sender: Sender) -> None:
-        self._preset("load", call, sender, {})
+        self._load(call.values["name"], call, sender)
+
+    def _load(self, name: str, call: Call, sender: Sender) -> None:
+        self._preset("load", name, {}, call, sender, lambda fields: self._tell(self.session.adopt(name, fields)))
 
     def _preset_delete(self, call: Call, sender: Sender) -> None:
-        self._preset("delete", call, sender, {})
+        def deleted(_: object) -> None:
+            if self.session["preset"] == call.values["name"]:  # every order would ask for what is gone
+                self._tell(self.session.let_go())
 
-    def _preset_list(self, call: Call, sender: Sender) -> None:
-        self._preset("list", call, sender, {})
+        self._preset("delete", call.values["name"], {}, call, sender, deleted)
 
-    def _preset(self, action: str, call: Call, sender: Sender, fields: Mapping[str, Any]) -> None:
-        req, name = call.values["req"], call.values.get("name", "")
+    def _preset(
+        self,
+        action: str,
+        name: str,
+        fields: Mapping[str, Any],
+        call: Call,
+        sender: Sender,
+        then: Callable[[Any], None] = lambda result: None,
+    ) -> None:
+        """Have it done elsewhere, then say ok. A command that comes again is answered again, and not done twice."""
+        req, errands = call.values["req"], sender.peer.errands
+        errand = (call.command.address, req, name)
+        if req and errand in errands:
+            if said := errands[errand]:
+                self._post.answer(sender.replies, *said)
+            return
+        errands[errand] = ()
 
         def finished(result: Any) -> None:
             if isinstance(result, Exception):
+                errands.pop(errand, None)
                 self._fail(result, sender, req, call)
                 return
-            if action == "list":
-                for number, item in enumerate(result, 1):
-                    self._answer(sender.replies, "preset_item", req, number, len(result), item)
-                if not result:
-                    self._answer(sender.replies, "preset_item", req, 0, 0, "")
-                return
-            if action == "load":
-                self._adopt(name, result)
-            elif action == "delete" and name == self.session["preset"]:
-                self._put("preset", "")  # every order would ask for what is gone; the values that it gave stay
-            self._answer(sender.replies, "ok", req)
+            then(result)
+            errands[errand] = ("ok", req)
+            self._post.answer(sender.replies, "ok", req)
 
         self._slow.presets(action, name, fields, finished)
 
-    def _adopt(self, name: str, fields: Mapping[str, Any]) -> None:
-        """A preset's values become the session's, and none of another preset's stay; a set's tempo is the set's."""
-        self._put("preset", name)
-        for field in ("prompt", "bars", "meter", "key", "engine"):
-            self._put(field, fields.get(field, ""))
-        if self.session["tempo"] is None and "bpm" in fields:
-            self._put("tempo", fields["bpm"])
+    def _preset_list(self, call: Call, sender: Sender) -> None:
+        def listed(names: Sequence[str] | Exception) -> None:
+            if isinstance(names, Exception):
+                self._fail(names, sender, call.values["req"], call)
+                return
+            for number, name in enumerate(names or [""], 1 if names else 0):
+                self._post.answer(sender.replies, "preset_item", call.values["req"], number, len(names), name)
 
-    # -- time ----------------------------------------------------------------------------------------------------------
+        self._slow.presets("list", "", {}, listed)
 
-    def tick(self) -> float:
-        """Send again what nobody acknowledged, forget who is silent; returns seconds until there is more to do."""
-        now = time.monotonic()
-        for datagram, replies in self.outbox.due(now):
-            self._send(datagram, replies)
-        for peer in self.peers.expire(now):
-            self._left(peer)
-        due = self.outbox.next_due()
-        return 1.0 if due is None else min(1.0, max(0.0, due - now))
+    # -- news ----------------------------------------------------------------------------------------------------------
+
+    def job_changed(self, job: Job) -> None:
+        """Tell what has become of a job."""
+        self._listener(Notice("job", job.stage, job))
+        self._desk.changed(job)
 
     def state_changed(self, state: str) -> None:
         """Tell who subscribed to it."""
-        self._publish("state", "value", "", "state", state)
+        self._post.publish("state", "value", "", "state", state)
 
-
-def _done(job: Job, number: int, req: str) -> tuple[Any, ...]:
-    loop = job.delivered[number]
-    return (
-        "done", job.id, req, loop.path, float(loop.bpm), loop.bars, float(loop.quarters), loop.frames, loop.rate,
-        loop.summary, loop.variation, loop.variations, exact(loop.bpm),
-    )  # fmt: skip
-
-
-def _end(job: Job, req: str, address: str) -> tuple[Any, ...]:
-    if job.state == "cancelled":
-        return "cancelled", job.id, req
-    return "error", req, job.code, job.message, address
+    def tick(self) -> float:
+        """Send again what is due, forget who is silent; returns seconds until there is more to do, at most 1."""
+        now = time.monotonic()
+        due = self._desk.tick(now)
+        for peer in self.peers.expire(now):
+            self._left(peer)
+        return 1.0 if due is None else min(1.0, max(0.0, due - now))

@@ -11,32 +11,70 @@ from bridge.wire import Value
 from loopgen.errors import EngineUnavailable, InvalidRequest
 
 _ASKED = {"tempo": "bpm"}
+_NAMES = {asked: name for name, asked in _ASKED.items()}
+_SOUND = ("prompt", "bars", "meter", "key", "engine")
+"""Values that a preset brings, where it does not leave them open."""
+
 _NOT_ASKED = frozenset({"folder", "melody"})
 
 
 class Session:
-    """Values by name, at first those ``given`` or None."""
+    """Values by name: what a client has set, under it a preset's, under it those ``given`` at the start."""
 
     def __init__(self, engines: Collection[str] = (), given: Mapping[str, Any] | None = None) -> None:
         self._engines = frozenset(engines)
         self._given = dict(given or {})
-        self._values: dict[str, Any] = {field.name: self._given.get(field.name) for field in SESSION}
+        self._adopted: dict[str, Any] = {}
+        self._set: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        return self._values[name]
+        return self._set.get(name, self._adopted.get(name, self._given.get(name)))
 
     def shown(self, name: str) -> Value:
         """A value as it goes over the wire."""
-        return BY_NAME[name].show(self._values[name])
+        return BY_NAME[name].show(self[name])
 
-    def set(self, name: str, value: Value) -> bool:
-        """Set a value, or with empty text what it was at first; returns whether it changed. Raises ``LoopgenError``."""
-        read = self._given.get(name) if value == "" else BY_NAME[name].read(value)
-        if name == "engine" and read is not None:
-            self.check_engine(read)
-        changed = bool(self._values[name] != read)
-        self._values[name] = read
-        return changed
+    def set(self, name: str, value: Value) -> list[str]:
+        """Set a value, or take it back with empty text; returns what has changed. Raises ``LoopgenError``.
+
+        A preset is set by ``adopt``; taken back, its values go with it.
+        """
+        if name == "preset":
+            return self.adopt("", {})
+        before = self[name]
+        if value == "":
+            self._set.pop(name, None)
+        else:
+            read = BY_NAME[name].read(value)
+            if name == "engine":
+                self.check_engine(read)
+            self._set[name] = read
+        return [name] if self[name] != before else []
+
+    def adopt(self, preset: str, fields: Mapping[str, Any]) -> list[str]:
+        """Take a preset's values over, in place of another's and of those that were set; returns what has changed.
+
+        A tempo that was set stays: it is the set's, not the sound's. Raises ``LoopgenError`` and changes nothing for
+        a preset that cannot be used here.
+        """
+        named = {_NAMES.get(key, key): value for key, value in fields.items()}
+        adopted = {name: BY_NAME[name].read(value) for name, value in named.items() if name in BY_NAME}
+        if "engine" in adopted:
+            self.check_engine(adopted["engine"])
+        before = {field.name: self[field.name] for field in SESSION}
+        if preset:
+            adopted["preset"] = preset
+            for name in _SOUND:
+                self._set.pop(name, None)
+        self._adopted = adopted
+        return [name for name, value in before.items() if self[name] != value]
+
+    def let_go(self) -> list[str]:
+        """Part from a preset that is no more; the values that it gave stay. Returns what has changed."""
+        self._adopted.pop("preset", None)
+        self._set = {**self._adopted, **self._set}
+        self._adopted = {}
+        return ["preset"]
 
     def check_engine(self, name: str) -> None:
         """Refuse an engine that is not there at once; raises ``EngineUnavailable``."""
@@ -47,8 +85,13 @@ class Session:
             raise EngineUnavailable(f"engine {name[:64]!r} is unknown; {hint}")
 
     def order(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """What `generate` asks for: the session's values under those given; raises ``LoopgenError``."""
-        values = {name: value for name, value in self._values.items() if value is not None} | dict(given)
+        """What `generate` asks for: the session's values under those given; raises ``LoopgenError``.
+
+        A preset's own values are left to whoever settles the order. One that is given brings its own prompt.
+        """
+        values = {**self._given, **self._set, **({"preset": self["preset"]} if self["preset"] else {}), **given}
+        if "preset" in given and "prompt" not in given:
+            values.pop("prompt", None)
         if "engine" in values:
             self.check_engine(values["engine"])
         if "prompt" not in values and "preset" not in values:

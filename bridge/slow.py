@@ -10,9 +10,13 @@ import multiprocessing
 import unicodedata
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
+
+from loopgen.worker.signals import ignore_ctrl_c, leave_ctrl_c_to_others
 
 from loopgen import presets
 from loopgen.errors import AudioUnreadable, Busy, LoopgenError
@@ -30,41 +34,53 @@ class Slow:
         self._inbox, self._own, self._post = inbox, own_presets, post
         self._desk = ThreadPoolExecutor(1, "loopgen-presets")
         self._reader = ThreadPoolExecutor(1, "loopgen-melodies")
-        self._waiting = 0
+        self._waiting: set[Callable[[Any], None]] = set()
+        self._reading = Reading()
 
     def read_melody(self, name: str, bpm: str, then: Callable[[Any], None]) -> None:
         """Read a file of the inbox; ``bpm`` is the tempo of an audio clip that does not say its own.
 
         ``then`` gets the ``Melody``, or the error. Raises ``Busy`` when too much is waiting.
         """
-        self._do(self._reader, lambda: _read_apart(find_in(self._inbox, name), bpm), then)
+        self._do(self._reader, lambda: self._reading.read(find_in(self._inbox, name), bpm), then)
 
     def presets(self, action: str, name: str, fields: Mapping[str, Any], then: Callable[[Any], None]) -> None:
         """``list`` (gives names), ``load`` (gives fields), ``save``, ``delete``. Raises ``Busy``."""
         self._do(self._desk, lambda: self._preset(action, name, fields), then)
 
     def close(self) -> None:
-        """Drop what waits."""
+        """End the reader; what waits is answered with ``Busy``."""
+        for then in tuple(self._waiting):
+            self._post(lambda then=then: self._finish(then, Busy("the server is closing")))  # type: ignore[misc]
         self._desk.shutdown(wait=False, cancel_futures=True)
         self._reader.shutdown(wait=False, cancel_futures=True)
+        self._reading.stop()
 
     def _do(self, pool: ThreadPoolExecutor, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        if self._waiting >= WAITING_MAX:
+        if len(self._waiting) >= WAITING_MAX:
             raise Busy(f"{WAITING_MAX} files and presets are waiting already; try again in a moment")
-        self._waiting += 1
-
-        def finish(result: Any) -> None:
-            self._waiting -= 1
-            then(result)
+        self._waiting.add(then)
 
         def run() -> None:
             try:
                 result = work()
             except Exception as error:
                 result = error
-            self._post(lambda: finish(result))
+            self._post(lambda: self._finish(then, result))
 
         pool.submit(run)
+
+    def _finish(self, then: Callable[[Any], None], result: Any) -> None:
+        """On the bridge's thread, once each; what goes wrong with a result is a result as well."""
+        if then not in self._waiting:
+            return
+        self._waiting.discard(then)
+        try:
+            then(result)
+        except Exception as error:
+            if isinstance(result, Exception):
+                raise
+            then(error)
 
     def _preset(self, action: str, name: str, fields: Mapping[str, Any]) -> Any:
         if action == "list":
@@ -89,7 +105,9 @@ def find_in(inbox: Path, name: str) -> Path:
     there = sorted(inbox.iterdir()) if inbox.is_dir() else []
     wanted = unicodedata.normalize("NFC", name)  # macOS may list é in two parts
     path = next((p.resolve() for p in there if unicodedata.normalize("NFC", p.name) == wanted), None)
-    if path is None or path.parent != inbox.resolve() or not path.is_file():
+    if path is not None and path.parent != inbox.resolve():
+        raise AudioUnreadable(f"{name} is a link that leads out of the inbox {inbox}; put the file itself there")
+    if path is None or not path.is_file():
         known = [p.name for p in there if p.is_file()][:5]
         hint = f"it holds {', '.join(known)}" if known else "put the file there first"
         raise AudioUnreadable(f"{name} is no file in the inbox {inbox}; {hint}")
@@ -98,30 +116,52 @@ def find_in(inbox: Path, name: str) -> Path:
     return path
 
 
-def _read_apart(path: Path, bpm: str) -> Melody:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_read, args=(theirs, str(path), bpm), name="loopgen-melody", daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        if not ours.poll(SECONDS_MAX):
-            raise AudioUnreadable(f"{path.name} took more than {SECONDS_MAX:.0f} s to read; give a shorter clip")
-        result = ours.recv()
-    except EOFError:
-        raise AudioUnreadable(f"{path.name} made its reader crash; export it again, or in another format") from None
-    finally:
-        ours.close()
-        process.kill()
-        process.join()
-        process.close()
-    if isinstance(result, Melody):
-        return result
-    raise AudioUnreadable(result)
+class Reading:
+    """Reads one melody at a time, in a process that can be ended."""
+
+    def __init__(self) -> None:
+        self._process: SpawnProcess | None = None
+        self._is_stopped = False
+
+    def read(self, path: Path, bpm: str) -> Melody:
+        """Read a file; raises ``AudioUnreadable``, also where the reader crashes or takes too long."""
+        leave_ctrl_c_to_others()
+        ours, theirs = multiprocessing.get_context("spawn").Pipe(duplex=False)
+        process = multiprocessing.get_context("spawn").Process(
+            target=_read, args=(theirs, str(path), bpm), name="loopgen-melody", daemon=True
+        )
+        process.start()
+        theirs.close()
+        self._process = process
+        try:
+            if self._is_stopped or not ours.poll(SECONDS_MAX):
+                raise AudioUnreadable(f"{path.name} took more than {SECONDS_MAX:.0f} s to read; give a shorter clip")
+            result = ours.recv()
+        except EOFError:
+            text = f"{path.name} made its reader crash; export it again, or in another format"
+            raise AudioUnreadable(text) from None
+        finally:
+            self._process = None
+            ours.close()
+            process.kill()
+            process.join()
+            process.close()
+        if isinstance(result, Melody):
+            return result
+        raise AudioUnreadable(result)
+
+    def stop(self) -> None:
+        """End the process that reads, from another thread."""
+        self._is_stopped = True
+        process = self._process
+        if process is not None:
+            with suppress(ValueError):  # it has just ended by itself
+                process.kill()
 
 
 def _read(connection: Connection, path: str, bpm: str) -> None:
     """In the process of its own. Errors go back as their text: not every exception survives the way."""
+    ignore_ctrl_c()
     try:
         from loopgen.melodies import read_melody
 

@@ -61,7 +61,10 @@ def decode(datagram: bytes, now: float | None = None) -> list[Message]:
     """
     if len(datagram) > BYTES_IN:
         raise Malformed("too_large", f"a datagram of {len(datagram)} bytes or more; at most {BYTES_IN} are read")
-    return _elements(datagram, time.time() if now is None else now, 0)
+    messages = _elements(datagram, time.time() if now is None else now, 0)
+    if not messages:
+        raise Malformed("undecodable", "a bundle without a message")
+    return messages
 
 
 def _elements(datagram: bytes, now: float, depth: int) -> list[Message]:
@@ -125,6 +128,7 @@ def encode(address: str, tags: str, arguments: tuple[Value, ...]) -> bytes:
     '2f610000 2c690000 00000001'
     """
     builder = OscMessageBuilder(address)
+    arguments = tuple(a.encode(errors="replace").decode() if isinstance(a, str) else a for a in arguments)
     for tag, argument in zip(tags, arguments, strict=True):
         builder.add_arg(argument, tag)
     return bytes(builder.build().dgram)

@@ -17,8 +17,9 @@ from bridge.client import Client
 from bridge.clips import CLIPS_MAX, NOTES_MAX
 from bridge.fields import SESSION
 from bridge.peers import NOTES_KEPT, PEERS_MAX, Peers
+from bridge.post import WATCHERS_MAX
 from bridge.server import Server
-from bridge.service import WATCHERS_MAX, Notice
+from bridge.service import Notice
 from loopgen.errors import Refused
 from tests.bench.bridge_fuzz import Fuzz
 from tests.bench.bridge_hostile import BATCH, Siege, besiege, contents, difference, furnish
@@ -108,9 +109,9 @@ def test_one_who_hoards_notes_costs_the_others_none() -> None:
     assert modest.clips.notes == 8
 
 
-def test_traffic_has_few_watchers(busy: Server) -> None:
-    with ExitStack() as stack:
-        watchers = [stack.enter_context(Sender(busy.port)) for _ in range(WATCHERS_MAX + 1)]
+def test_traffic_has_few_watchers(tmp_path: Path) -> None:
+    with Server(port=0, output=tmp_path) as quiet, ExitStack() as stack:
+        watchers = [stack.enter_context(Sender(quiet.port)) for _ in range(WATCHERS_MAX + 1)]
         answers = []
         for watcher in watchers:
             watcher.send("/loopgen/subscribe", "traffic")

@@ -6,7 +6,9 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from bridge import discovery
 from bridge.client import Client
@@ -58,6 +60,23 @@ def test_closing_ends_every_job_and_tells(tmp_path: Path) -> None:
     assert threading.active_count() == before
     with pytest.raises(ServerUnreachable, match="loopgen serve"), Client(port=server.port, timeout=0.6):
         pass
+
+
+def test_closing_does_not_wait_for_a_melody_that_is_read(tmp_path: Path) -> None:
+    server = Server(port=0, output=tmp_path)
+    server.start()
+    rate = 44_100
+    noise = np.random.default_rng(1).standard_normal(rate * 100) * 0.1
+    soundfile.write(server.inbox / "long.wav", noise, rate)
+    raw = Raw(server)
+    for name in ("m", "n"):
+        raw.send("/loopgen/melody/file", name, "long.wav")
+    time.sleep(1.0)
+    started = time.monotonic()
+    server.close()
+    assert time.monotonic() - started < 10.0
+    assert {raw.until("/loopgen/error").arguments[:2] for _ in range(2)} == {("m", "busy"), ("n", "busy")}
+    raw.socket.close()
 
 
 def test_a_server_that_is_gone_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

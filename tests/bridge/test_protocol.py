@@ -11,6 +11,8 @@ from bridge import protocol
 from bridge.fields import BY_NAME, FIELDS, SESSION
 from bridge.protocol import COMMANDS, REPLIES, Misused, answer, is_answer, named, read_pairs, understand
 from bridge.service import Service
+from bridge.session import Session
+from bridge.slow import Slow
 from bridge.wire import BYTES_OUT, Message, Value, decode
 from loopgen.errors import (
     Cancelled,
@@ -23,6 +25,7 @@ from loopgen.errors import (
     ServerUnreachable,
     SettingUnusable,
 )
+from loopgen.jobs import Jobs
 
 
 def float32(x: float) -> float:
@@ -68,12 +71,18 @@ def test_numbers_come_as_the_sender_has_them(value: Value) -> None:
         ("rate", 1), ("variations", 17), ("prompt", "two\nlines"), ("prompt", "x" * 2001), ("prompt", 1.5),
         ("folder", "../up"), ("folder", "/etc"), ("folder", "C:\\x"), ("folder", "CON"), ("preset", "a/b"),
         ("folder", ".."), ("engine", "a\0b"), ("num", 0), ("den", 1e9), ("key", None), ("chords", 3.5),
+        ("prompt", "two\u2028lines"),
     ],
 )  # fmt: skip
 def test_values_out_of_range_are_refused_by_name(key: str, value: Value) -> None:
     with pytest.raises(InvalidRequest) as caught:
         read_pairs([(key, value)])
     assert str(caught.value).startswith(f"{key}: ") and "give " in str(caught.value)
+
+
+def test_prompts_of_any_language_and_keyboard() -> None:
+    for prompt in ("ダブ　テクノ", "house\u00a0music", "träge Café-Musik 🎹"):
+        assert read_pairs([("prompt", prompt)]) == {"prompt": prompt}
 
 
 def test_unknown_keys_and_addresses_name_the_nearest() -> None:
@@ -116,9 +125,13 @@ def test_empty_values_are_left_out_and_meters_come_apart() -> None:
     assert read_pairs([("num", 3), ("meter", "6/8")]) == {"meter": "6/8"}
 
 
-def test_every_command_has_a_handler_and_known_answers() -> None:
+def test_every_command_has_a_handler_and_known_answers(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path, listener=lambda job: None)
+    slow = Slow(tmp_path, tmp_path, lambda call: None)
+    service = Service(jobs, slow, Session(), tmp_path, lambda *_: None, lambda _: None)
+    slow.close()
+    assert set(service.handlers) == {command.action for command in COMMANDS.values()}
     for command in COMMANDS.values():
-        assert callable(getattr(Service, f"_{command.action}")), command.address
         assert command.answers and set(command.answers) <= set(REPLIES)
     assert all(f"/loopgen/{verb}/{field.name}" in COMMANDS for field in SESSION for verb in ("set", "get"))
     assert not any(is_answer(address) for address in COMMANDS)

@@ -1,5 +1,6 @@
 """The whole protocol over UDP, against a real server with the embedded engine."""
 
+import json
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -80,6 +81,56 @@ def test_the_same_req_is_the_same_job(client: Client, raw: Raw) -> None:
     other = client.ask("/loopgen/generate", "prompt", "techno", "bars", 1)
     assert other.arguments[1] != first.arguments[1], "another client's request is its own"
     client.cancel(str(other.arguments[1]))
+
+
+def test_the_same_req_for_something_else_is_another_job(raw: Raw) -> None:
+    jobs = []
+    for prompt in ("house", "techno"):
+        raw.send("/loopgen/generate", "1", "prompt", prompt, "bars", 1)
+        accepted = raw.until("/loopgen/accepted")
+        jobs.append(accepted.arguments[1])
+        assert raw.until("/loopgen/done").arguments[0] == accepted.arguments[1]
+        raw.send("/loopgen/ack", accepted.arguments[1])
+        raw.until("/loopgen/ok")
+    assert jobs[0] != jobs[1]
+
+
+def test_who_comes_back_at_another_port_still_gets_the_loop(server: Server) -> None:
+    first, second = Raw(server), Raw(server)
+    mailbox = Raw(server)
+    first.send("/loopgen/hello", "live", 1, mailbox.port)
+    mailbox.until("/loopgen/welcome")
+    first.send("/loopgen/generate", "r", "prompt", "house", "bars", 8, "seed", 1)
+    job = mailbox.until("/loopgen/accepted").arguments[1]
+    elsewhere = Raw(server)
+    second.send("/loopgen/hello", "live", 1, elsewhere.port)
+    elsewhere.until("/loopgen/welcome")
+    second.send("/loopgen/job", "q", job)
+    assert elsewhere.read().arguments[0] in (job, "q")
+    assert mailbox.until("/loopgen/done").arguments[0] == job
+    mailbox.send("/loopgen/ack", job)
+    for sender in (first, second):
+        sender.send("/loopgen/bye")
+    for sender in (first, second, mailbox, elsewhere):
+        sender.socket.close()
+
+
+def test_a_cancel_that_comes_too_late_hears_how_it_ended(client: Client) -> None:
+    for _ in range(5):
+        loop = only(client.generate({"prompt": "house", "bars": 1, "seed": 3}))
+        assert client.ask("/loopgen/cancel", loop.job).address == "/loopgen/done"
+
+
+def test_a_ping_does_not_overtake_its_own_hello(server: Server) -> None:
+    for _ in range(20):
+        sender, mailbox = Raw(server), Raw(server)
+        sender.send("/loopgen/hello", "quick", 1, mailbox.port)
+        sender.send("/loopgen/ping", "t")
+        assert [mailbox.read().address for _ in range(2)] == ["/loopgen/welcome", "/loopgen/pong"]
+        sender.send("/loopgen/bye")
+        mailbox.read()
+        sender.socket.close()
+        mailbox.socket.close()
 
 
 def test_done_is_sent_again_until_it_is_acknowledged(raw: Raw) -> None:
@@ -255,6 +306,41 @@ def test_presets_are_saved_loaded_listed_and_deleted(client: Client) -> None:
         client.ask(f"/loopgen/set/{name}", "")
     with pytest.raises(Refused, match="prompt"):
         client.ask("/loopgen/preset/save", "empty")
+
+
+def test_a_preset_is_the_one_that_was_asked_for(server: Server, client: Client) -> None:
+    def prompt_of(loop: Done) -> str:
+        return str(json.loads(Path(loop.path).with_suffix(".json").read_text(encoding="utf-8"))["request"]["prompt"])
+
+    client.ask("/loopgen/preset/load", "dub-techno")
+    first = only(client.generate({"bars": 1}))
+    assert "dub techno" in prompt_of(first) and first.tempo == client.ask("/loopgen/get/tempo").arguments[2]
+    assert "jungle" in prompt_of(only(client.generate({"preset": "jungle", "bars": 1})))
+    client.ask("/loopgen/set/preset", "jungle")
+    second = only(client.generate({"bars": 1}))
+    assert "jungle" in prompt_of(second) and second.tempo != first.tempo
+    with pytest.raises(Refused) as caught:
+        client.ask("/loopgen/set/preset", "no such preset")
+    assert caught.value.wire_code == "preset_unusable"
+    (server.inbox.parent.parent / "presets").mkdir(exist_ok=True)
+    (server.inbox.parent.parent / "presets" / "odd.toml").write_text('prompt = "x"\nengine = "musicgen-not-here"\n')
+    with pytest.raises(Refused) as caught:
+        client.ask("/loopgen/preset/load", "odd")
+    assert caught.value.wire_code == "engine_unavailable"
+    assert client.ask("/loopgen/get/preset").arguments[2] == "jungle"
+    client.ask("/loopgen/set/preset", "")
+    assert client.ask("/loopgen/get/prompt").arguments[2] == ""
+
+
+def test_a_command_that_comes_twice_is_answered_alike(client: Client, raw: Raw) -> None:
+    client.ask("/loopgen/set/prompt", "gone soon")
+    client.ask("/loopgen/preset/save", "gone soon")
+    client.ask("/loopgen/set/prompt", "")
+    for _ in range(2):
+        raw.send("/loopgen/preset/delete", "d1", "gone soon")
+    assert raw.read().arguments == ("d1",)
+    assert raw.ask("/loopgen/preset/delete", "d1", "gone soon").arguments == ("d1",)
+    assert raw.ask("/loopgen/preset/delete", "d2", "gone soon").address == "/loopgen/error"
 
 
 def test_a_kept_take_is_laid_on_another_tempo(client: Client) -> None:

@@ -32,6 +32,10 @@ def refused(datagram: bytes) -> str:
     return caught.value.code
 
 
+def test_text_that_is_no_unicode_is_sent_all_the_same() -> None:
+    assert decode(encode("/a", "s", ("loops-\udcff",))) == [Message("/a", ("loops-?",))]
+
+
 def test_every_type_that_is_taken() -> None:
     datagram = message("/a", (1, "i"), (0.5, "f"), (0.1, "d"), (2**40, "h"), ("é", "s"), (True, "T"), (None, "N"))
     assert decode(datagram) == [Message("/a", (1, 0.5, 0.1, 2**40, "é", True, None))]
@@ -98,7 +102,7 @@ def test_bundles_are_opened_in_order() -> None:
     inner = bundle(message("/b", (2, "i")), message("/c"))
     builder = OscBundleBuilder(IMMEDIATELY)
     assert [m.address for m in decode(bundle(message("/a"), inner))] == ["/a", "/b", "/c"]
-    assert decode(bytes(builder.build().dgram)) == []
+    assert refused(bytes(builder.build().dgram)) == "undecodable", "it holds nothing"
     assert [m.address for m in decode(bundle(message("/a"), at=time.time() + 0.2))] == ["/a"]
     assert [m.address for m in decode(bundle(message("/a"), at=time.time() - 3600))] == ["/a"]
 

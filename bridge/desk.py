@@ -1,0 +1,174 @@
+"""Orders for jobs: taken once however often they come, followed, and told to who asked until they have ended."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from bridge import protocol
+from bridge.fields import exact
+from bridge.outbox import Outbox
+from bridge.peers import Address, Peer, Sender
+from bridge.post import Post
+from bridge.protocol import Call
+from bridge.session import Session
+from loopgen.errors import UnknownJob
+from loopgen.jobs import Generate, Job, Jobs, Retempo
+
+
+@dataclass(slots=True)
+class _Order:
+    """What became a job: the request it came by, who asked, and where its events go."""
+
+    req: str
+    peer: Peer
+    replies: tuple[Address, ...]
+    cancellers: tuple[Address, ...] = ()
+    progressed: float = 0.0
+    delivered: int = 0
+
+    def tell_also(self, replies: tuple[Address, ...]) -> None:
+        self.replies = tuple(dict.fromkeys((*self.replies, *replies)))
+
+
+class Desk:
+    """The protocol's commands about jobs."""
+
+    def __init__(self, jobs: Jobs, session: Session, post: Post) -> None:
+        self._jobs, self._session, self._post = jobs, session, post
+        self._outbox = Outbox()
+        self._orders: dict[str, _Order] = {}
+
+    def generate(self, call: Call, sender: Sender) -> None:
+        """Take an order for loops."""
+        if call.values["req"] is None:  # a button was let go
+            self._post.answer(sender.replies, "ok", "")
+            return
+        if self._repeated(call, sender):
+            return
+        given = protocol.read_pairs(call.rest)
+        folder = given.pop("folder", None) or self._session["folder"] or ""
+        melody = sender.clips.get(given.pop("melody")) if "melody" in given else None
+        self._submit(Generate(self._session.order(given), melody, folder), call, sender)
+
+    def retempo(self, call: Call, sender: Sender) -> None:
+        """Take an order for another tempo."""
+        if not self._repeated(call, sender):
+            work = Retempo(call.values["loop"], call.values["bpm"], self._session["folder"] or "")
+            self._submit(work, call, sender)
+
+    def _repeated(self, call: Call, sender: Sender) -> bool:
+        """Whether this is an order once more; then it is answered with where that stands.
+
+        The same ``req`` with other contents is another order: patches count from 1 whenever they are opened.
+        """
+        req = call.values["req"]
+        known = sender.peer.requests.get(req) if req else None
+        if known is None or known[1] != _contents(call):
+            return False
+        try:
+            job = self._jobs.find(known[0])
+        except UnknownJob:
+            return False
+        self._post.answer(sender.replies, "accepted", req, job.id, job.position)
+        if order := self._orders.get(job.id):
+            order.tell_also(sender.replies)
+        self._tell(job, req, sender.replies)
+        return True
+
+    def _submit(self, work: Generate | Retempo, call: Call, sender: Sender) -> None:
+        req = call.values["req"]
+        job = self._jobs.submit(work)
+        sender.peer.remember(req, job.id, _contents(call))
+        self._orders[job.id] = _Order(req, sender.peer, sender.replies)
+        self._post.answer(sender.replies, "accepted", req, job.id, job.position)
+
+    def cancel(self, call: Call, sender: Sender) -> None:
+        """Stop a job; the answer is its end, whatever that is."""
+        job = self._jobs.cancel(call.values["job"])
+        if order := self._orders.get(job.id):
+            order.cancellers = tuple(dict.fromkeys((*order.cancellers, *sender.replies)))
+        else:
+            self._tell(job, job.id, sender.replies)
+
+    def job(self, call: Call, sender: Sender) -> None:
+        """Say where a job stands."""
+        job = self._jobs.find(call.values["job"])
+        if job.state == "queued":
+            self._post.answer(sender.replies, "accepted", call.values["req"], job.id, job.position)
+        self._tell(job, call.values["req"], sender.replies)
+
+    def ack(self, call: Call, sender: Sender) -> None:
+        """A delivery has arrived."""
+        self._outbox.acknowledge(call.values["job"], call.values["variation"])
+        self._post.answer(sender.replies, "ok", call.values["job"])
+
+    def _tell(self, job: Job, req: str, replies: tuple[Address, ...]) -> None:
+        """All that is to say of a job as it stands."""
+        for number in range(len(job.delivered)):
+            self._post.answer(replies, *_done(job, number, req))
+        if job.state == "running":
+            self._post.answer(replies, "progress", job.id, job.fraction, job.stage)
+        elif job.state in ("error", "cancelled"):
+            self._post.answer(replies, *_end(job, req))
+
+    def changed(self, job: Job) -> None:
+        """Tell who asked, and who watches, what has become of a job."""
+        order = self._orders.get(job.id)
+        if order is None:
+            return
+        now = time.monotonic()
+        while order.delivered < len(job.delivered):
+            said = _done(job, order.delivered, order.req)
+            datagram = self._post.answer(order.replies, *said)
+            order.delivered += 1
+            self._outbox.put(job.id, order.delivered, datagram, order.replies, now)
+            self._post.publish("jobs", *said, but=order.replies)
+        is_whole = bool(job.delivered) and len(job.delivered) == job.delivered[-1].variations
+        if job.state == "running" and not is_whole and now - order.progressed >= protocol.PROGRESS_PERIOD:
+            order.progressed = now
+            self._post.answer(order.replies, "progress", job.id, job.fraction, job.stage)
+            self._post.publish("jobs", "progress", job.id, job.fraction, job.stage, but=order.replies)
+        if job.has_ended:
+            self._ended(job, order)
+
+    def _ended(self, job: Job, order: _Order) -> None:
+        del self._orders[job.id]
+        others = tuple(address for address in order.cancellers if address not in order.replies)
+        if job.state != "done":
+            said = _end(job, order.req)
+            self._post.answer((*order.replies, *others), *said)
+            self._post.publish("jobs", *said, but=(*order.replies, *others))
+        elif order.cancellers:  # they were too late, and hear that
+            self._tell(job, job.id, order.cancellers)
+
+    def tick(self, now: float) -> float | None:
+        """Send again what nobody acknowledged; returns when there is more to send again.
+
+        Whoever waits for a job is not forgotten, however silent.
+        """
+        for datagram, replies in self._outbox.due(now):
+            self._post.send(datagram, replies)
+        for order in self._orders.values():
+            order.peer.seen = now
+        return self._outbox.next_due()
+
+
+def _contents(call: Call) -> tuple[Any, ...]:
+    return call.command.address, *call.values.values(), *call.rest
+
+
+def _done(job: Job, number: int, req: str) -> tuple[Any, ...]:
+    loop = job.delivered[number]
+    return (
+        "done", job.id, req, loop.path, float(loop.bpm), loop.bars, float(loop.quarters), loop.frames, loop.rate,
+        loop.summary, loop.variation, loop.variations, exact(loop.bpm),
+    )  # fmt: skip
+
+
+def _end(job: Job, req: str) -> tuple[Any, ...]:
+    if job.state == "cancelled":
+        return "cancelled", job.id, req
+    address = "/loopgen/retempo" if isinstance(job.work, Retempo) else "/loopgen/generate"
+    return "error", req, job.code, job.message, address
