@@ -290,3 +290,21 @@ def test_silent_clients_leave_the_console(tmp_path: Path, monkeypatch: pytest.Mo
     service.tick()
     assert shown == ["client", "left"] and not list(service.peers)
     slow.close()
+
+
+def test_who_waits_for_a_job_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("bridge.service.time.monotonic", lambda: now[0])
+    sent: list[bytes] = []
+    slow = Slow(tmp_path, tmp_path, lambda call: call())
+    jobs = Jobs(tmp_path, listener=lambda job: None)  # not started: its jobs wait
+    service = Service(jobs, slow, Session(), tmp_path, lambda d, _: sent.append(d), lambda _: None)
+    order = encode_any("/loopgen/generate", ("r1", "prompt", "house"))
+    service.receive(order, (HERE, 1))
+    for _ in range(5):
+        now[0] += LEASE / 2
+        service.tick()
+    service.receive(order, (HERE, 1))
+    accepted = [m.arguments for datagram in sent for m in decode(datagram) if m.address == "/loopgen/accepted"]
+    assert len(accepted) >= 2 and len(set(accepted)) == 1, "the same job after a long silence"
+    slow.close()
