@@ -80,6 +80,7 @@ class Jobs:
     def cancel(self, job_id: str) -> Job:
         """Cancel a job: at once while it waits, within 200 ms when it runs; one that has ended is returned as it is.
 
+        The worker may take a second longer to stop, before the next job begins; what it makes meanwhile is dropped.
         Raises ``UnknownJob``.
         """
         return self._table.cancel(job_id)

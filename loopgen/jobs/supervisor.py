@@ -16,11 +16,14 @@ from loopgen import worker
 from loopgen.errors import Cancelled, Stalled, WorkerDied
 from loopgen.files import sweep
 from loopgen.jobs.table import Job, State, Table
-from loopgen.worker.messages import Ended, Made, Noted, Order, Progress, Ready, Setup, Stop, WarmUp
+from loopgen.worker.messages import Ended, Made, Noted, Order, Progress, Ready, Setup, Stop, WarmUp, Writing
 from loopgen.worker.signals import leave_ctrl_c_to_others
 
 YIELD_SECONDS = 0.12
-"""A worker that was told to stop has this long before it is killed."""
+"""After this long a job that was cancelled is told to be, whether its worker has stopped or not."""
+
+GRACE_SECONDS = 1.0
+"""A worker that has not stopped by then has this long before it is killed, and its warm engine and takes with it."""
 
 _BURIAL_SECONDS = 0.05
 _ACCESS_VIOLATION = 0xC0000005
@@ -58,7 +61,7 @@ class Supervisor:
         process = self._worker
         if self._is_closed or (self._table.is_closed and process is None):
             return "closed"
-        if process is not None and process.phase == "busy":
+        if process is not None and process.phase in ("busy", "yielding"):
             return "working"
         if self.trouble:
             return "failed"
@@ -138,7 +141,7 @@ class Supervisor:
                 process.is_warm = True  # enough: the next job is worth more
                 process.send(Stop(""))
         elif process.phase == "idle" and (entry := self._table.take()) is not None:
-            process.phase = "busy"
+            process.phase, process.folder, process.is_writing = "busy", entry.work.folder, False
             try:
                 process.send(Order(entry.id, entry.work))
             except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
@@ -163,16 +166,28 @@ class Supervisor:
         elif process.is_deaf:
             self._remove("error", WorkerDied.code, "the worker process hung up; the next job runs in a new one")
         elif process.deadline is not None and time.monotonic() >= process.deadline:
-            self._remove("cancelled", Cancelled.code, "cancelled")
+            self._lose_patience(process)
         elif process.phase != "idle" and time.monotonic() >= process.seen + self._stall:
             how = f"gave no sign of life for {self._stall:g} s"
             self._distrust(process, how)
             self._remove("error", Stalled.code, f"the engine {how} and was ended; the next job runs in a new process")
 
+    def _lose_patience(self, process: _Process) -> None:
+        """End a cancelled job whose worker does not stop; let the worker come to its next checkpoint, or kill it.
+
+        A worker that writes a loop passes no checkpoint before the loop is there, so it is killed.
+        """
+        if process.phase == "busy" and not process.is_writing and not self._table.is_closed:
+            process.phase, process.deadline = "yielding", time.monotonic() + GRACE_SECONDS
+            self._table.end("cancelled", Cancelled.code, "cancelled")
+        else:
+            self._remove("cancelled", Cancelled.code, "cancelled")
+
     def _hear(self, process: _Process) -> None:
-        """Take in what the worker has sent."""
+        """Take in what the worker has sent; what it says of the warm-up or of a job that has ended is not passed on."""
         for message in process.messages():
             process.seen = time.monotonic()
+            running = self._table.running
             if isinstance(message, Ready):
                 process.phase = "idle" if process.phase == "starting" else process.phase
                 if message.facts:
@@ -181,18 +196,21 @@ class Supervisor:
                     self.trouble = message.message
             elif isinstance(message, Ended):
                 process.phase, process.deadline, process.is_warm = "idle", None, True
-                if message.job:
-                    if message.state == "done":
-                        self._is_careful = False
-                        self.trouble = "" if self.facts else self.trouble  # it has loaded before, and will again
+                if message.job and message.state == "done":
+                    self._is_careful = False
+                    self.trouble = "" if self.facts else self.trouble  # it has loaded before, and will again
+                if running is not None and message.job == running.id:
                     self._table.end(_STATES[message.state], message.code, message.message)
-            elif not message.job:
-                continue  # of the warm-up
+            elif running is None or message.job != running.id:
+                continue
+            elif isinstance(message, Writing):
+                process.is_writing = True
             elif isinstance(message, Progress):
                 self._table.progress(message.fraction, message.stage)
             elif isinstance(message, Noted):
                 self._table.note(message.notes)
             else:
+                process.is_writing = False
                 self._table.deliver(message.delivered)
 
     def _died(self, process: _Process) -> None:
@@ -224,8 +242,7 @@ class Supervisor:
         process.kill()
         is_dead = process.join(_BURIAL_SECONDS)
         self._hear(process)  # the last words
-        running = self._table.running
-        folder = self._setup.output / running.work.folder if running is not None else self._setup.output
+        folder = self._setup.output / process.folder
         if is_dead:
             sweep(folder, process.pid)
         self._table.end(state, code, message)
@@ -237,9 +254,10 @@ class Supervisor:
         self._worker = None
 
 
-_Phase = Literal["starting", "idle", "warming", "busy"]
+_Phase = Literal["starting", "idle", "warming", "busy", "yielding"]
+"""``yielding``: at an order that nobody waits for any more."""
 _STATES: Mapping[str, State] = {"done": "done", "cancelled": "cancelled", "error": "error"}
-_Message = Ready | Progress | Noted | Made | Ended
+_Message = Ready | Progress | Noted | Writing | Made | Ended
 
 
 class _Process:
@@ -262,7 +280,8 @@ class _Process:
         self.phase: _Phase = "starting"
         self.seen = time.monotonic()
         self.deadline: float | None = None
-        self.is_warm = self.is_deaf = False
+        self.is_warm = self.is_deaf = self.is_writing = False
+        self.folder = ""  # of the last order
 
     @property
     def signs(self) -> list[connection.Connection | int]:

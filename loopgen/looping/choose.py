@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -48,11 +48,19 @@ class Seamed:
     pieces: int
 
 
-def best_seam(gridded: Gridded, spans: Sequence[Span], bars: int, meter: Meter) -> Seamed:
+def best_seam(
+    gridded: Gridded,
+    spans: Sequence[Span],
+    bars: int,
+    meter: Meter,
+    *,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Seamed:
     """Try the first few of ``spans`` (as ``cut`` orders them) with several fades, and make the loop of the best.
 
     The loop has exactly ``round_half_up(bars * meter.beats * gridded.beat_frames)`` samples; a span that is shorter is
-    played again and again, each time seamed, each time starting on its exact beat.
+    played again and again, each time seamed, each time starting on its exact beat. ``checkpoint`` is called before
+    each seam that is tried, and may raise to cancel.
 
     Raises ``ValueError`` where there is no span.
     """
@@ -66,6 +74,7 @@ def best_seam(gridded: Gridded, spans: Sequence[Span], bars: int, meter: Meter) 
         own = music.here(span)
         judge = SeamJudge(seam(music.audio, own, 0), *_count(gridded, span, meter))
         for fade, malus in _fades(music, own):
+            checkpoint()
             tail, head = ends(music.audio, own, fade)
             scores = judge.judge(tail, head)
             cost = max(scores.cost, SPLICE.strain(judge.splice(tail, head))) + _LATER_PLACE * place + malus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,11 +66,13 @@ def make(
         there = int(np.argmin(np.abs(grid.beats - take.start)))
         spans = [span for span in spans if round(span.start / gridded.beat_frames) == there] or spans
     say(0.7, "closing the seam")
-    seamed = best_seam(gridded, spans, request.bars, request.meter)
+    seamed = best_seam(gridded, spans, request.bars, request.meter, checkpoint=partial(say, 0.7, "closing the seam"))
     say(0.8, "setting the level")
     audio = level(seamed.audio)
     say(0.9, "judging the loop")
-    scores = evaluate(audio, request.bpm, request.bars, request.meter).to_dict()
+    judging = partial(say, 0.9, "judging the loop")
+    scores = evaluate(audio, request.bpm, request.bars, request.meter, checkpoint=judging).to_dict()
+    judging()
     recipe = {"grid": _describe_grid(grid, gridded, seamed), "steps": _describe_steps(gridded, seamed)}
     warnings = tuple(_weaknesses(grid, gridded, seamed, audio, request, scores, clips))
     return Loop(audio, request, scores, recipe, warnings, take, grid)

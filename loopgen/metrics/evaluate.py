@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
@@ -42,17 +43,20 @@ class Scores:
         }
 
 
-def evaluate(audio: Audio, bpm: Fraction, bars: int, meter: Meter) -> Scores:
+def evaluate(
+    audio: Audio, bpm: Fraction, bars: int, meter: Meter, *, checkpoint: Callable[[], None] = lambda: None
+) -> Scores:
     """Score a finished loop of ``bars`` bars at ``bpm`` quarter notes a minute.
 
-    Raises ``ValueError`` for audio that is empty or not finite.
+    ``checkpoint`` is called between the measurements, and may raise to cancel. Raises ``ValueError`` for audio that is
+    empty or not finite.
     """
-    return Scores(
-        length_error(audio.frames, bpm, bars, meter, audio.rate),
-        seam(audio, bars, meter),
-        grid(audio, bars, meter),
-        LevelScores(loudness(audio), sample_peak(audio), true_peak(audio)),
-    )
+    seam_scores = seam(audio, bars, meter)
+    checkpoint()
+    grid_scores = grid(audio, bars, meter)
+    checkpoint()
+    level = LevelScores(loudness(audio), sample_peak(audio), true_peak(audio))
+    return Scores(length_error(audio.frames, bpm, bars, meter, audio.rate), seam_scores, grid_scores, level)
 
 
 def _rounded(value: float | None) -> float | None:

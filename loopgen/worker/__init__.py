@@ -6,8 +6,9 @@ The server's process imports this file too, to start it; whatever is heavy is im
     server                       worker
        <- Ready                    the engine is loaded, or why not
        Order ->
-       <- Progress, Made ...       as it goes
-       Stop ->                     looked for in every progress report
+       <- Progress ...             as it goes
+       <- Writing, Made            once a loop
+       Stop ->                     looked for in every progress report, and after Writing
        <- Ended                    exactly once an order
 """
 
@@ -40,6 +41,7 @@ from loopgen.worker.messages import (
     Retempo,
     Setup,
     Stop,
+    Writing,
 )
 from loopgen.worker.signals import ignore_ctrl_c
 from loopgen.worker.takes import Takes
@@ -152,7 +154,7 @@ class _Worker:
         engine = self._loaded(settled.request, checkpoint)
         loops = studio.generate(settled.request, engine=engine, stretcher=self._setup.stretcher, progress=checkpoint)
         for variation, loop in enumerate(loops, 1):
-            self._deliver(job, work.folder, loop, variation)
+            self._deliver(job, work.folder, loop, variation, checkpoint)
 
     def _retempo(self, job: str, work: Retempo, checkpoint: _Checkpoint) -> None:
         from loopgen import studio
@@ -160,12 +162,14 @@ class _Worker:
         take = self._takes.find(work.loop)  # before the folder: what cannot be done makes none
         check_folder(self._folder(work.folder))
         loop = studio.retempo(take, work.bpm, stretcher=self._setup.stretcher, progress=checkpoint)
-        self._deliver(job, work.folder, loop, 1)
+        self._deliver(job, work.folder, loop, 1, checkpoint)
 
-    def _deliver(self, job: str, folder: str, loop: Loop, variation: int) -> None:
+    def _deliver(self, job: str, folder: str, loop: Loop, variation: int, checkpoint: _Checkpoint) -> None:
         """Write the loop, keep its take, say so."""
         from loopgen import library
 
+        self._send(Writing(job))  # before the look: who says stop and has not heard this knows that nothing is written
+        checkpoint.look()
         kept = library.keep(loop, self._folder(folder), file_format=self._setup.file_format)
         self._takes.keep(job, variation, kept.path.name, loop)
         request = loop.request
@@ -235,11 +239,15 @@ class _Checkpoint:
         self._next = 0.0
         self.is_stopped = False
 
-    def __call__(self, fraction: float, stage: str) -> None:
+    def look(self) -> None:
+        """Raise ``Cancelled`` if the server has said stop."""
         while self._has_mail():
             self.is_stopped |= self._receive() == Stop(self._job)
         if self.is_stopped:
             raise Cancelled("cancelled")
+
+    def __call__(self, fraction: float, stage: str) -> None:
+        self.look()
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _REPORT_SECONDS
             self._send(Progress(self._job, fraction, stage))

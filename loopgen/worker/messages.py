@@ -94,6 +94,13 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """From the worker: it looks for a ``Stop`` once more, and if there is none it writes a loop."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """From the worker: one loop is on disk."""
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,10 +15,12 @@ import pytest
 import soundfile
 
 from loopgen.errors import Busy, UnknownJob
-from loopgen.jobs import Generate, Job, Jobs
+from loopgen.jobs import Generate, Job, Jobs, Retempo
 from loopgen.music.melody import Melody, Note
 from loopgen.music.tempo import Meter, loop_frames
-from tests.jobs.support import DEADLINE, bench, check_folder_is_whole
+from loopgen.worker import _Worker
+from loopgen.worker.messages import Made, Order, Setup, Stop, Writing
+from tests.jobs.support import DEADLINE, bench, check_folder_is_whole, soon
 
 
 def test_a_job_from_the_queue_to_the_disk(tmp_path: Path) -> None:
@@ -134,6 +137,62 @@ def test_a_worker_that_does_not_yield_is_replaced(tmp_path: Path, prompt: str) -
         assert (end.state, end.code) == ("cancelled", "cancelled")
         assert b.done().delivered
         assert b.jobs.worker_pid != pid
+
+
+def test_a_worker_that_yields_late_keeps_its_takes_and_its_late_loop_does_not_appear(tmp_path: Path) -> None:
+    with bench(tmp_path, engine="odd") as b:
+        made = b.done()
+        pid = b.jobs.worker_pid
+        job = b.submit("now nap", folder="late")
+        b.heard.reached(job, 0.2)
+        start = time.monotonic()
+        b.jobs.cancel(job.id)
+        following = b.submit(seed=4)
+        assert b.heard.end(job).state == "cancelled"
+        print(f"cancelled in {1000 * (time.monotonic() - start):.1f} ms, in the middle of a nap")
+        assert b.heard.end(following).state == "done"
+        assert b.heard.of(job)[-1].state == "cancelled"  # nothing came after it
+        assert b.heard.end(b.jobs.submit(Retempo(made.id, Fraction(100)))).state == "done"
+        assert b.jobs.worker_pid == pid
+        assert list((tmp_path / "late").iterdir()) == []
+
+
+def test_a_worker_that_is_held_up_in_writing_leaves_nothing(tmp_path: Path) -> None:
+    with bench(tmp_path, engine="odd") as b:
+        job = b.submit("now write-forever", folder="slow disk")
+        assert soon(lambda: any((tmp_path / "slow disk").glob(".*.json.*.tmp")))
+        b.jobs.cancel(job.id)
+        assert b.heard.end(job).state == "cancelled"
+        assert list((tmp_path / "slow disk").iterdir()) == []
+        assert b.done().delivered
+
+
+def test_a_stop_that_comes_just_before_a_loop_is_written_is_heard(tmp_path: Path) -> None:
+    """The worker's end of a pipe whose other end says stop when it hears that a loop is about to be written."""
+
+    class Told(deque[object]):
+        said: list[object]
+
+        def send(self, message: object) -> None:
+            self.said.append(message)
+            if isinstance(message, Writing) and is_cancelled:
+                self.append(Stop(message.job))
+
+        def poll(self) -> bool:
+            return bool(self)
+
+        def recv(self) -> object:
+            return self.popleft()
+
+    asked = {"prompt": "house", "bpm": 120, "bars": 1, "seed": 1, "engine": "odd"}
+    for is_cancelled in (True, False):
+        pipe = Told()
+        pipe.said = []
+        setup = Setup(tmp_path, "odd", "auto", "wav", None)
+        end = _Worker(pipe, setup)._done(Order("job", Generate(asked)))  # type: ignore[arg-type]
+        assert end.state == ("cancelled" if is_cancelled else "done")
+        assert any(isinstance(message, Made) for message in pipe.said) == (not is_cancelled)
+        assert check_folder_is_whole(tmp_path) == (not is_cancelled)
 
 
 def test_more_jobs_than_may_wait_are_refused(tmp_path: Path) -> None:

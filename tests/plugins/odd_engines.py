@@ -46,7 +46,7 @@ class Odd:
 
 def act(word: str, tick: Progress) -> None:
     """Do what the prompt's last word says; an ordinary prompt does nothing."""
-    if word in ("hang", "spin", "deaf"):
+    if word in ("hang", "spin", "deaf", "nap"):
         time.sleep(0.1)  # past the least time between two reports, so that whoever waits for this one knows
         tick(0.5)
     if word == "segfault":
@@ -63,6 +63,8 @@ def act(word: str, tick: Progress) -> None:
         sys.exit("the engine leaves")
     elif word == "hang":
         time.sleep(600)
+    elif word == "nap":
+        time.sleep(0.6)
     elif word == "spin":
         while True:
             pass
@@ -74,6 +76,8 @@ def act(word: str, tick: Progress) -> None:
         _deaf(tick)
     elif word == "print":
         print("an engine's own words")
+    elif word == "write-forever":
+        os.fsync = lambda descriptor: time.sleep(600)
     elif word.startswith("die-at-"):
         _die_in_writing(int(word.removeprefix("die-at-")))
 
