@@ -16,9 +16,6 @@ PROMPTS = frozenset({".txt"})
 LEDGER = ".loopgen-done.json"
 """Remembers in the folder itself what was run, so that nothing runs twice, not after a restart either."""
 
-OWN = "loopgen-drop-"
-"""Copies that we make begin so; they are no drops."""
-
 Version: TypeAlias = tuple[int, int]
 """Size in bytes and time of the last change in ns: a file that is saved anew is a new drop."""
 
@@ -70,7 +67,7 @@ class Drops:
             return [
                 path
                 for path in self._folder.iterdir()
-                if path.suffix.lower() in MELODIES | PROMPTS and not path.name.startswith((".", OWN))
+                if path.suffix.lower() in MELODIES | PROMPTS and not path.name.startswith(".")
             ]
         return []
 

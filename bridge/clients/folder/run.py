@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-import secrets
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bridge.client import Client
-from bridge.clients.folder.drops import OWN, PROMPTS, Drops
+from bridge.clients.folder.drops import PROMPTS, Drops
 from bridge.fields import BY_NAME
 from loopgen.errors import Cancelled, InvalidRequest, Refused
-from loopgen.music.names import check_name
 
 _ASSIGNMENT = re.compile(r"\s*([a-z]+)\s*[=:]\s*(.*?)\s*")
 BYTES_MAX = 10_000
@@ -64,7 +60,7 @@ def run(client: Client, drops: Drops, path: Path, given: Mapping[str, str], say:
                 raise InvalidRequest("prompt", text.name, f"a text of at most {BYTES_MAX // 1000} KB")
             fields |= read_prompt(text.read_text(encoding="utf-8", errors="replace"))
         if text != path:
-            fields["melody"] = _send_melody(client, path, say)
+            fields["melody"] = _send_melody(client, path, fields.get("tempo", ""), say)
             if "prompt" not in fields and "preset" not in fields and not _session_prompt(client):
                 fields["prompt"] = path.stem.replace("_", " ").strip() or "loop"
         told = ", ".join(f"{key} {value}" for key, value in fields.items() if key != "melody")
@@ -87,22 +83,7 @@ def _session_prompt(client: Client) -> bool:
     return bool(client.ask("/loopgen/get/prompt").arguments[2])
 
 
-def _send_melody(client: Client, path: Path, say: Callable[[str], None]) -> str:
-    with _addressable(path) as name:
-        answer = client.ask("/loopgen/melody/file", "drop", name, timeout=120.0)
+def _send_melody(client: Client, path: Path, tempo: str, say: Callable[[str], None]) -> str:
+    answer = client.ask("/loopgen/melody/file", "drop", path.name, *([tempo] if tempo else []), timeout=120.0)
     say(f"{path.name}: a melody of {answer.arguments[1]} notes")
     return "drop"
-
-
-@contextmanager
-def _addressable(path: Path) -> Iterator[str]:
-    """A name that the server takes: the file's own, or that of a copy where it holds what no name on the wire may."""
-    try:
-        yield check_name("file", path.name)
-    except InvalidRequest:
-        copy = path.with_name(f"{OWN}{secrets.token_hex(4)}{path.suffix.lower()}")
-        shutil.copyfile(path, copy)
-        try:
-            yield copy.name
-        finally:
-            copy.unlink(missing_ok=True)
