@@ -141,7 +141,8 @@ class Supervisor:
                 process.is_warm = True  # enough: the next job is worth more
                 process.send(Stop(""))
         elif process.phase == "idle" and (entry := self._table.take()) is not None:
-            process.phase, process.folder, process.is_writing = "busy", entry.work.folder, False
+            process.phase, process.folder = "busy", entry.work.folder
+            process.has_begun = process.is_writing = False
             try:
                 process.send(Order(entry.id, entry.work))
             except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
@@ -201,17 +202,21 @@ class Supervisor:
                     self.trouble = "" if self.facts else self.trouble  # it has loaded before, and will again
                 if running is not None and message.job == running.id:
                     self._table.end(_STATES[message.state], message.code, message.message)
-            elif running is None or message.job != running.id:
-                continue
-            elif isinstance(message, Writing):
-                process.is_writing = True
-            elif isinstance(message, Progress):
-                self._table.progress(message.fraction, message.stage)
-            elif isinstance(message, Noted):
-                self._table.note(message.notes)
-            else:
-                process.is_writing = False
-                self._table.deliver(message.delivered)
+            elif running is not None and message.job == running.id:
+                self._pass_on(process, message)
+
+    def _pass_on(self, process: _Process, message: Progress | Noted | Writing | Made) -> None:
+        """Put down what the worker says of the running job."""
+        process.has_begun = True
+        if isinstance(message, Progress):
+            self._table.progress(message.fraction, message.stage)
+        elif isinstance(message, Noted):
+            self._table.note(message.notes)
+        elif isinstance(message, Writing):
+            process.is_writing = True
+        else:
+            process.is_writing = False
+            self._table.deliver(message.delivered)
 
     def _died(self, process: _Process) -> None:
         """See to what a worker leaves that ended by itself, or by somebody else."""
@@ -221,8 +226,10 @@ class Supervisor:
         running = self._table.running
         if running is not None and running.is_cancelled:
             self._remove("cancelled", Cancelled.code, "cancelled")
-        else:
-            self._remove("error", WorkerDied.code, f"the worker process {how}; the next job runs in a new one")
+            return
+        if not process.has_begun:
+            self._table.put_back()  # it was handed to a worker that was dead already, or all but: once that is no fault
+        self._remove("error", WorkerDied.code, f"the worker process {how}; the next job runs in a new one")
 
     def _distrust(self, process: _Process, how: str) -> None:
         """Start with care after a worker that came to nothing; one that was started with care costs the next job."""
@@ -280,7 +287,8 @@ class _Process:
         self.phase: _Phase = "starting"
         self.seen = time.monotonic()
         self.deadline: float | None = None
-        self.is_warm = self.is_deaf = self.is_writing = False
+        self.is_warm = self.is_deaf = False
+        self.has_begun = self.is_writing = False  # the last order
         self.folder = ""  # of the last order
 
     @property

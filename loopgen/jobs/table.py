@@ -63,6 +63,7 @@ class Entry:
     message: str = ""
     notes: tuple[str, ...] = ()
     is_cancelled: bool = False
+    was_put_back: bool = False
 
 
 class Table:
@@ -142,6 +143,19 @@ class Table:
             entry.state, entry.stage = "running", "starting"
             self._changed(entry)
             return entry
+
+    def put_back(self) -> bool:
+        """Put the running job back to the front of the queue; False where that was done before, or it is cancelled."""
+        with self._lock:
+            entry = self._running
+            if entry is None or entry.is_cancelled or entry.was_put_back:
+                return False
+            self._running = None
+            entry.was_put_back = True
+            entry.state, entry.stage = "queued", "waiting"
+            self._waiting.appendleft(entry)
+            self._changed(entry)
+            return True
 
     def progress(self, fraction: float, stage: str) -> None:
         """How far the running job is; it never goes back."""

@@ -81,6 +81,31 @@ def test_an_idle_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
         assert b.done().delivered
 
 
+def test_a_job_that_comes_as_the_idle_worker_is_killed_is_done(tmp_path: Path) -> None:
+    with bench(tmp_path, engine="odd") as b:
+        for seed in range(3):
+            b.ready()
+            assert b.jobs.worker_pid
+            kill(b.jobs.worker_pid)
+            assert b.done(seed=seed).delivered
+
+
+@posix
+def test_a_job_that_was_handed_to_a_worker_that_never_heard_of_it_is_done_by_the_next(tmp_path: Path) -> None:
+    with bench(tmp_path, engine="odd") as b:
+        b.ready()
+        pid = b.jobs.worker_pid
+        assert pid
+        os.kill(pid, signal.SIGSTOP)
+        job, following = b.submit(), b.submit(seed=4)
+        b.heard.until(lambda: b.heard.of(job)[-1:] != [] and b.heard.of(job)[-1].state == "running")
+        kill(pid)
+        assert b.heard.end(job).state == "done"
+        assert [news.state for news in b.heard.of(job)][:4] == ["queued", "running", "queued", "running"]
+        assert b.heard.end(following).state == "done"
+        assert [news.id for news in b.heard.news if news.has_ended] == [job.id, following.id]
+
+
 @posix
 def test_ctrl_c_is_not_for_the_worker(tmp_path: Path) -> None:
     with bench(tmp_path, engine="odd") as b:

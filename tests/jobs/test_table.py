@@ -29,6 +29,25 @@ def test_a_job_whose_loops_are_all_there_is_done_whatever_comes(state: State, co
         assert [news.has_ended for news in table.news()].count(True) == 1
 
 
+def test_a_job_goes_back_to_the_front_once_and_not_when_it_is_cancelled() -> None:
+    table = Table(2)
+    first, second = table.add(Generate({"prompt": "x"})), table.add(Generate({"prompt": "y"}))
+    assert not table.put_back()
+    assert table.take()
+    third = table.add(Generate({"prompt": "z"}))
+    assert table.put_back()
+    assert [table.find(job.id).position for job in (first, second, third)] == [0, 1, 2]
+    assert table.find(first.id).state == "queued"
+    taken = table.take()
+    assert taken
+    assert taken.id == first.id
+    assert not table.put_back()
+    table.end("error")
+    assert table.take()
+    table.cancel(second.id)
+    assert not table.put_back()
+
+
 @pytest.mark.parametrize("delivered", [0, 1])
 def test_a_job_that_lacks_a_loop_ends_as_it_was_ended(delivered: int) -> None:
     table = Table(4)
