@@ -43,19 +43,21 @@ def write_whole(files: Mapping[Path, bytes]) -> None:
     """Write files so that each final name holds all of its bytes or is not touched.
 
     Everything goes to temporary names beside the targets and is flushed to disk, then renamed in the given order: a
-    file that describes another comes before it. Raises ``OutputUnwritable``; temporary files are removed whatever
-    happens, short of the end of the process (``sweep`` is for that).
+    file that describes another comes before it. A file that holds its bytes already is left alone: a program may have
+    it open, and Windows then lets nobody rename over it. Raises ``OutputUnwritable``; temporary files are removed
+    whatever happens, short of the end of the process (``sweep`` is for that).
     """
     group = secrets.token_hex(4)
-    temporary = {path: _temporary(path, group, place) for place, path in enumerate(files)}
+    changed = {path: data for path, data in files.items() if not _holds(path, data)}
+    temporary = {path: _temporary(path, group, place) for place, path in enumerate(changed)}
     path = next(iter(files))
     try:
-        for path, data in files.items():
+        for path, data in changed.items():
             with temporary[path].open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        for path in files:
+        for path in changed:
             temporary[path].replace(path)
     except OSError as error:
         raise unwritable(path, error) from None
@@ -63,6 +65,14 @@ def write_whole(files: Mapping[Path, bytes]) -> None:
         for leftover in reversed(temporary.values()):  # so that no later file waits without an earlier one, see sweep
             with suppress(OSError):
                 leftover.unlink(missing_ok=True)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether a file is there and holds just these bytes."""
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
 
 
 def sweep(folder: Path, pid: int) -> list[Path]:

@@ -66,6 +66,25 @@ def test_a_folder_is_made_on_demand_and_a_file_in_its_way_is_said(tmp_path: Path
         write_whole({tmp_path / "nowhere" / "x": b""})
 
 
+def test_a_file_that_holds_its_bytes_already_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sidecar, audio = tmp_path / "loop.json", tmp_path / "loop.wav"
+    write_whole({sidecar: b"old", audio: b"sound"})
+    replace = Path.replace
+
+    def refused(path: Path, target: Path) -> Path:
+        if target == audio:
+            raise PermissionError(13, "a program has it open")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    write_whole({sidecar: b"new", audio: b"sound"})
+    assert (sidecar.read_bytes(), audio.read_bytes()) == (b"new", b"sound")
+    write_whole({sidecar: b"new", audio: b"sound"})
+    with pytest.raises(OutputUnwritable, match="permission"):
+        write_whole({sidecar: b"newer", audio: b"other"})
+    assert {path.name for path in tmp_path.iterdir()} == {"loop.json", "loop.wav"}
+
+
 def test_long_names_fit(tmp_path: Path) -> None:
     path = tmp_path / ("ä" * 110 + ".wav")
     try:
