@@ -7,7 +7,7 @@ import re
 from loopgen.errors import InvalidRequest
 
 _NAME = re.compile(r"[A-Za-z0-9 _.-]{1,64}")
-_DEVICES = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com\d|lpt\d)\s*(?:\..*)?", re.IGNORECASE)
 
 
 def check_name(field: str, text: str) -> str:
