@@ -14,12 +14,12 @@ from loopgen.music.tempo import Meter, format_bpm, parse_bpm
 
 DEFAULT_BPM = Fraction(120)
 
-_NUMBER = r"(\d{1,4}(?:[.,]\d{1,6})?)"
+_NUMBER = r"([0-9]{1,4}(?:[.,][0-9]{1,6})?)"  # digits of other scripts are words, here as everywhere
 _TEMPO = re.compile(
     rf"(?:\b(?:at|@)\s*)?(?:\b(?:bpm|tempo)\s*[:=]?\s*{_NUMBER}(?!\d)(?:\s*bpm\b)?|\b{_NUMBER}\s*bpm\b)", re.IGNORECASE
 )
 _METER = re.compile(  # 1/16 is a note value, and so is a fraction before the word for what plays it
-    r"\b(?:in\s+)?((?:[2-9]|[1-6]\d)/(?:2|4|8|16))(?!\d)(?!\s*-?\s*(?:notes?|hats?|hi-?hats?|bass|arp|delay|echo|triplets?)\b)"
+    r"\b(?:in\s+)?((?:[2-9]|[1-6][0-9])/(?:2|4|8|16))(?!\d)(?!\s*-?\s*(?:notes?|hats?|hi-?hats?|bass|arp|delay|echo|triplets?)\b)"
     r"(?:\s*(?:time|meter)\b)?",
     re.IGNORECASE,
 )

@@ -28,16 +28,18 @@ RATE_RANGE = (8_000, 192_000)
 
 BARS_RANGE = (1, 256)
 
-_DECIMAL = re.compile(r"\+?\d{1,6}(?:[.,]\d{1,12})?")
-_RATIO = re.compile(r"\d{1,15}/\d{1,15}")
+_DECIMAL = re.compile(r"\+?[0-9]+(?:[.,][0-9]*)?")
+_RATIO = re.compile(r"[0-9]+/[0-9]+")
+_DECIMAL_LENGTH, _RATIO_LENGTH = 24, 64
+"""Characters that a tempo may have: every float fits the one, and every decimal fits the other as a ratio."""
 
 
 def parse_bpm(value: str | float | Fraction | np.integer[Any], field: str = "bpm") -> Fraction:
     """Turn a tempo into an exact fraction of quarter notes a minute.
 
     A float stands for its shortest decimal form, so 127.9 is 1279/10 and not its binary neighbour.
-
-    Raises ``InvalidRequest``, naming ``field``, for anything that is no number within 20 to 999.
+    Text may be a decimal of up to 24 characters or a ratio of up to 64, in ASCII digits. Raises ``InvalidRequest``,
+    naming ``field``, for anything that is no number within 20 to 999.
 
     >>> parse_bpm("60.23"), parse_bpm(127.9), parse_bpm("120 bpm"), parse_bpm("361/3")
     (Fraction(6023, 100), Fraction(1279, 10), Fraction(120, 1), Fraction(361, 3))
@@ -51,9 +53,14 @@ def parse_bpm(value: str | float | Fraction | np.integer[Any], field: str = "bpm
     else:
         text = repr(float(value)) if isinstance(value, float | np.floating) else str(value)
         text = re.sub(r"\s*bpm$", "", text.strip(), flags=re.IGNORECASE)
-        if _DECIMAL.fullmatch(text):
+        form, length = (_RATIO, _RATIO_LENGTH) if "/" in text else (_DECIMAL, _DECIMAL_LENGTH)
+        if not form.fullmatch(text):
+            pass
+        elif len(text) > length:
+            allowed = f"a tempo from {BPM_RANGE[0]} to {BPM_RANGE[1]} BPM in at most {length} characters, like 127.9"
+        elif form is _DECIMAL:
             bpm = Fraction(text.replace(",", "."))
-        elif _RATIO.fullmatch(text) and not text.endswith("/0"):
+        else:
             numerator, denominator = map(int, text.split("/"))
             bpm = Fraction(numerator, denominator) if denominator else None
     if bpm is None or not BPM_RANGE[0] <= bpm <= BPM_RANGE[1]:
@@ -111,7 +118,7 @@ class Meter:
         """Read ``"3/4"``; raises ``InvalidRequest``."""
         if isinstance(text, Meter):
             return text
-        match = re.fullmatch(r"\s*(\d{1,3})\s*/\s*(\d{1,3})\s*", str(text))
+        match = re.fullmatch(r"\s*([0-9]{1,3})\s*/\s*([0-9]{1,3})\s*", str(text))
         if not match:
             raise InvalidRequest("meter", text, "a meter like 4/4, 3/4, 6/8 or 7/8")
         return cls(int(match[1]), int(match[2]))

@@ -37,6 +37,8 @@ def test_what_is_typed_is_understood(prompt: str, rest: str, bpm: Fraction, key:
         "an E-bow",
         "1/16 hats",
         "1/8 note bass",
+        "１２８ bpm",
+        "٣/4 time",
     ],
 )
 def test_plain_words_are_left_alone(prompt: str) -> None:

@@ -70,6 +70,44 @@ def test_numpy_numbers_are_numbers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "exact"),
+    [
+        ("00000000120", Fraction(120)),
+        ("120.", Fraction(120)),
+        ("120.0000000000001", 120 + Fraction(1, 10**13)),
+        ("120.00000000000000000000", Fraction(120)),
+        (120.30000000000001, Fraction("120.30000000000001")),
+        (2.3e1, Fraction(23)),
+        ("0361/003", Fraction(361, 3)),
+    ],
+)
+def test_a_tempo_in_the_range_is_taken_however_it_is_written(written: str | float, exact: Fraction) -> None:
+    assert parse_bpm(written) == exact
+    assert parse_bpm(str(exact)) == exact  # as a sidecar keeps it
+
+
+@given(st.floats(20, 999))
+def test_every_float_in_the_range_is_taken(bpm: float) -> None:
+    assert float(parse_bpm(bpm)) == bpm
+    assert parse_bpm(str(parse_bpm(bpm))) == parse_bpm(bpm)
+
+
+@pytest.mark.parametrize("bpm", ["120." + "0" * 30, "0" * 5000 + "120", "120" + "0" * 70 + "/1" + "0" * 70])
+def test_too_many_digits_are_called_so(bpm: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"in at most (24|64) characters"):
+        parse_bpm(bpm)
+
+
+@pytest.mark.parametrize("digits", ["١٢٠", "１２０", "१२०", "12０"])
+def test_digits_of_other_scripts_are_taken_nowhere(digits: str) -> None:
+    for tempo in (digits, f"{digits} bpm", f"{digits}.5", f"{digits}/1"):
+        with pytest.raises(InvalidRequest, match="20 to 999 BPM"):
+            parse_bpm(tempo)
+    with pytest.raises(InvalidRequest, match="a meter like 4/4"):
+        Meter.parse(f"{digits[-1]}{digits[0]}/4")
+
+
+@pytest.mark.parametrize(
     "bpm", [0, -120, 19.99, 999.01, 1e9, float("nan"), float("inf"), True, "", "fast", "1e2", "120/0", "1" * 5000, None]
 )
 def test_no_other_tempo_is_taken(bpm: object) -> None:
