@@ -80,7 +80,7 @@ def generate(
         if not tries:
             raise GenerationFailed(
                 f"{engine.name} failed {ATTEMPTS} times, last with {type(failure).__name__}: {failure}; "
-                "try another --engine (`loopgen engines` lists them)"
+                "try another engine (`loopgen engines` lists them)"
             ) from failure
         best = min(tries, key=weakness)
         facts = {"name": engine.name, "version": engine.version, "licence": engine.licence, **_facts(best)}

@@ -92,7 +92,9 @@ def read_prompt(
         exact = parse_bpm(fallback["bpm"])
     elif exact is None:
         exact = DEFAULT_BPM
-        notes.append(f"no tempo was given: {format_bpm(exact)} BPM is used (--bpm sets it)")
+        notes.append(
+            f"no tempo was given: {format_bpm(exact)} BPM is used; the prompt may name another, like 127.9 bpm"
+        )
     elif said_bpm not in (None, exact):
         notes.append(
             f"the prompt says {format_bpm(said_bpm or exact)} BPM, but {format_bpm(exact)} BPM was given and is used"

@@ -1,3 +1,4 @@
+import re
 from fractions import Fraction
 
 import pytest
@@ -78,3 +79,6 @@ def test_without_a_tempo_the_user_is_told_which_is_used() -> None:
     intent = read_prompt("house")
     assert intent.bpm == 120
     assert "120 BPM is used" in intent.notes[0]
+    assert "--" not in intent.notes[0]  # it goes to programs that have no command line, too
+    (tempo,) = re.findall(r"like (.+)", intent.notes[0])
+    assert read_prompt(f"house, {tempo}").bpm == Fraction("127.9")
