@@ -6,13 +6,14 @@ import errno
 import os
 import re
 import secrets
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from loopgen.errors import OutputUnwritable
 
-_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)-(?P<group>[0-9a-f]{8})-(?P<place>\d+)\.tmp")
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>[0-9]+)-(?P<group>[0-9a-f]{8})-(?P<place>[0-9]+)\.tmp")
 _NAME_BYTES, _CUT = 200, "~"
 """Longer names are cut, and marked so, in the temporary name: most file systems take 255 bytes."""
 
@@ -99,6 +100,60 @@ def sweep(folder: Path, pid: int) -> list[Path]:
                 leftover.unlink()
                 removed.append(leftover)
     return removed
+
+
+def sweep_after_the_dead(folder: Path) -> list[Path]:
+    """``sweep`` a folder and those directly in it after all processes that are not alive; returns what was removed.
+
+    Links to folders are not followed. Raises nothing.
+    """
+    removed = []
+    for place in (folder, *_subfolders(folder)):
+        pids = set()
+        with suppress(OSError):
+            pids = {int(match["pid"]) for path in place.iterdir() if (match := _TEMPORARY.fullmatch(path.name))}
+        for pid in pids:
+            if not process_is_alive(pid):
+                removed += sweep(place, pid)
+    return removed
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    except OSError:
+        return []
+
+
+def process_is_alive(pid: int) -> bool:
+    """Whether a process of this id runs on this machine; for a number that can be no id, False.
+
+    >>> process_is_alive(os.getpid()), process_is_alive(0), process_is_alive(10**30)
+    (True, False, False)
+    """
+    if not 0 < pid < 2**32:
+        return False
+    if sys.platform == "win32":  # there, os.kill would end the process
+        import ctypes
+
+        kernel = ctypes.windll.kernel32
+        handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+        if not handle:
+            return bool(kernel.GetLastError() == 5)  # ERROR_ACCESS_DENIED: it is another user's
+        code = ctypes.c_ulong()
+        kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+        kernel.CloseHandle(handle)
+        return code.value == 259  # STILL_ACTIVE
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    with suppress(OSError):  # Linux: one that ended and whose parent has not asked for its status is dead as well
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1]
+        return state not in (b"Z", b"X")
+    return True
 
 
 def unwritable(path: Path, error: OSError) -> OutputUnwritable:

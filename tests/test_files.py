@@ -1,11 +1,13 @@
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from loopgen.errors import OutputUnwritable
-from loopgen.files import check_folder, make_folder, sweep, write_whole
+from loopgen.files import check_folder, make_folder, process_is_alive, sweep, sweep_after_the_dead, write_whole
 
 DYING = """
 import os, sys
@@ -53,6 +55,58 @@ def test_a_sidecar_that_was_there_before_is_not_swept(tmp_path: Path) -> None:
 
 def test_sweeping_what_is_no_folder_finds_nothing(tmp_path: Path) -> None:
     assert sweep(tmp_path / "gone", 1) == []
+
+
+def test_what_dead_processes_left_is_swept_and_the_files_of_living_ones_stay(tmp_path: Path) -> None:
+    folders = [tmp_path, tmp_path / "set", tmp_path / "set" / "deeper"]
+    folders[-1].mkdir(parents=True)
+    root = Path(__file__).parent.parent
+    dead = []
+    for folder in folders:  # the sidecar has its name, the audio not yet
+        worker = subprocess.Popen([sys.executable, "-c", DYING, str(folder), "3"], cwd=root)
+        assert worker.wait(60) == 9
+        dead.append(worker.pid)
+    assert not any(map(process_is_alive, dead))
+    alive = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert process_is_alive(alive.pid)
+        kept = {f".loop.wav.{alive.pid}-00000000-1.tmp", f".loop.wav.{os.getpid()}-00000000-1.tmp", "mine.tmp",
+                f".loop.wav.{dead[0]}.tmp", f"loop.wav.{dead[0]}-00000000-1.tmp"}  # fmt: skip
+        swept = {f".loop.wav.{10**30}-00000000-0.tmp", f".loop.wav.{dead[0]}-12345678-0.tmp"}
+        for name in kept | swept:
+            (tmp_path / name).write_text("sound")
+        removed = sweep_after_the_dead(tmp_path)
+    finally:
+        alive.communicate(b"\n", timeout=60)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == kept
+    assert list(folders[1].iterdir()) == [folders[2]]
+    assert len(list(folders[2].iterdir())) == 2  # only folders of the first level are the server's own
+    assert len(removed) == len(swept) + 4
+    assert sweep_after_the_dead(tmp_path / "gone") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only their parent knows")
+def test_a_process_whose_status_nobody_asked_for_is_dead() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "pass"], stdout=subprocess.PIPE)
+    assert child.stdout
+    assert child.stdout.read() == b""
+    end = time.monotonic() + 60
+    while process_is_alive(child.pid) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert child.returncode is None  # not asked for yet
+    assert not process_is_alive(child.pid)
+    child.communicate()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_links_to_other_folders_are_not_swept(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "output").mkdir()
+    left = tmp_path / "elsewhere" / f".loop.wav.{10**30}-00000000-0.tmp"
+    left.touch()
+    (tmp_path / "output" / "link").symlink_to(tmp_path / "elsewhere")
+    assert sweep_after_the_dead(tmp_path / "output") == []
+    assert left.exists()
 
 
 def test_a_folder_is_made_on_demand_and_a_file_in_its_way_is_said(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from loopgen import worker
 from loopgen.errors import Cancelled, Stalled, WorkerDied
-from loopgen.files import sweep
+from loopgen.files import sweep, sweep_after_the_dead
 from loopgen.jobs.table import Job, State, Table
 from loopgen.worker.messages import Ended, Made, Noted, Order, Progress, Ready, Setup, Stop, WarmUp, Writing
 from loopgen.worker.signals import leave_ctrl_c_to_others
@@ -76,6 +76,7 @@ class Supervisor:
     def run(self) -> None:
         """Supervise until the table is closed and all has ended."""
         leave_ctrl_c_to_others()
+        sweep_after_the_dead(self._setup.output)  # of a server that was killed together with its worker
         while not (self._table.is_closed and self._worker is None and self._table.running is None):
             try:
                 self._step()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from loopgen.files import process_is_alive
 from tests.jobs.support import DEADLINE, PLUGINS, bench, check_folder_is_whole, posix, soon
 
 STALL = 12.0
@@ -166,6 +168,27 @@ def test_thirty_jobs_with_the_worker_killed_at_random(tmp_path: Path) -> None:
             assert all(Path(loop.path).exists() for loop in end.delivered)
             assert end.state == "error" or len(end.delivered) == end.delivered[0].variations
     check_folder_is_whole(tmp_path)
+
+
+def test_what_a_server_left_that_was_killed_with_its_worker_is_gone_when_the_next_starts(tmp_path: Path) -> None:
+    (tmp_path / "out" / "set").mkdir(parents=True)
+    script = tmp_path / "server.py"
+    script.write_text(ORPHAN)
+    command = [sys.executable, str(script), str(PLUGINS), str(tmp_path / "out"), "now write-forever"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert server.stdout
+    assert server.stdout.readline() == "playing\n"
+    assert soon(lambda: any((tmp_path / "out").glob(".*.json.*.tmp")))
+    (left,) = (tmp_path / "out").glob(".*.tmp")
+    (worker,) = re.findall(r"\.(\d+)-[0-9a-f]{8}-0\.tmp", left.name)
+    server.kill()
+    kill(int(worker))
+    server.communicate(timeout=DEADLINE)
+    assert soon(lambda: not process_is_alive(int(worker)))
+    assert left.exists()
+    with bench(tmp_path / "out", engine="odd") as b:
+        b.ready()
+        assert not left.exists()
 
 
 class TestEnginesThatDoNotLoad:
