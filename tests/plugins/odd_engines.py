@@ -77,7 +77,7 @@ def act(word: str, tick: Progress) -> None:
     elif word == "print":
         print("an engine's own words")
     elif word == "write-forever":
-        os.fsync = lambda descriptor: time.sleep(600)
+        os.fsync = lambda fd: time.sleep(600)
     elif word.startswith("die-at-"):
         _die_in_writing(int(word.removeprefix("die-at-")))
 
