@@ -125,8 +125,7 @@ class Desk:
             order.delivered += 1
             self._outbox.put(job.id, order.delivered, datagram, order.replies, now)
             self._post.publish("jobs", *said, but=order.replies)
-        is_whole = bool(job.delivered) and len(job.delivered) == job.delivered[-1].variations
-        if job.state == "running" and not is_whole and now - order.progressed >= protocol.PROGRESS_PERIOD:
+        if job.state == "running" and not job.is_whole and now - order.progressed >= protocol.PROGRESS_PERIOD:
             order.progressed = now
             self._post.answer(order.replies, "progress", job.id, job.fraction, job.stage)
             self._post.publish("jobs", "progress", job.id, job.fraction, job.stage, but=order.replies)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loopgen import __version__
 from loopgen.errors import LoopgenError
-from loopgen.files import write_whole
+from loopgen.files import process_is_alive, write_whole
 
 FILE = "server.json"
 
@@ -53,7 +52,7 @@ def withdraw(state_folder: Path) -> None:
 def running(state_folder: Path) -> Running | None:
     """The living server that the file tells of, if there is one."""
     found = _read(state_folder)
-    return found if found is not None and _alive(found.pid) else None
+    return found if found is not None and process_is_alive(found.pid) else None
 
 
 def _read(state_folder: Path) -> Running | None:
@@ -61,26 +60,3 @@ def _read(state_folder: Path) -> Running | None:
         said = json.loads((state_folder / FILE).read_text(encoding="utf-8"))
         return Running(str(said["host"]), int(said["port"]), int(said["pid"]), str(said["version"]))
     return None
-
-
-def _alive(pid: int) -> bool:
-    if pid <= 0:
-        return False
-    if sys.platform == "win32":  # there, os.kill would end the process
-        import ctypes
-
-        kernel = ctypes.windll.kernel32
-        handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
-        if not handle:
-            return False
-        code = ctypes.c_ulong()
-        kernel.GetExitCodeProcess(handle, ctypes.byref(code))
-        kernel.CloseHandle(handle)
-        return code.value == 259  # STILL_ACTIVE
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

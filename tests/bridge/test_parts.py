@@ -252,6 +252,9 @@ def test_the_discovery_file_is_taken_over_from_the_dead_only(tmp_path: Path) -> 
     assert discovery.announce(tmp_path, HERE, 11200)
     discovery.withdraw(tmp_path)
     assert not (tmp_path / discovery.FILE).exists()
+    huge = {"host": HERE, "port": 2, "pid": 10**30, "version": "0"}
+    (tmp_path / discovery.FILE).write_text(json.dumps(huge))
+    assert discovery.running(tmp_path) is None
     (tmp_path / discovery.FILE).write_text("{broken")
     assert discovery.running(tmp_path) is None and discovery.announce(tmp_path, HERE, 11200)
 
