@@ -14,8 +14,8 @@ from loopgen.music.melody import Melody, Note
 BYTES_MAX = 4_000_000
 QUARTERS_MAX = 100_000
 NOTES_MAX = 20_000
-_NOTE = re.compile(r"([A-Ga-g])([#♯b♭]?)(-?\d)?(?:[:/](\d+(?:\.\d+)?|\.\d+))?")
-_REST = re.compile(r"[rR-](?:[:/](\d+(?:\.\d+)?|\.\d+))?")
+_NOTE = re.compile(r"([A-Ga-g])([#♯b♭]?)(-?[0-9])?(?:[:/]([0-9]+(?:\.[0-9]+)?|\.[0-9]+))?")
+_REST = re.compile(r"[rR-](?:[:/]([0-9]+(?:\.[0-9]+)?|\.[0-9]+))?")
 _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 
 
