@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from types import TracebackType
 from typing import Any
 
@@ -49,7 +50,7 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A loop that is on the server's disk. ``beats`` are quarter notes; ``tempo`` is exact, ``bpm`` a 32-bit float."""
+    """A loop that is on the server's disk. ``beats`` are quarter notes; ``tempo`` is exact, ``bpm`` a float."""
 
     job: str
     req: str
@@ -233,7 +234,7 @@ class Client:
             if message.address == "/loopgen/progress" and progress:
                 progress(float(said["fraction"] or 0), str(said["stage"]))
             elif message.address == "/loopgen/done":
-                done = Done(**said)  # type: ignore[arg-type]
+                done = Done(**{**said, "bpm": float(Fraction(str(said["tempo"])))})  # type: ignore[arg-type]
                 self.send("/loopgen/ack", job, done.variation)
                 if done.variation not in seen:
                     seen.add(done.variation)

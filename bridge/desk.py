@@ -55,7 +55,8 @@ class Desk:
     def retempo(self, call: Call, sender: Sender) -> None:
         """Take an order for another tempo."""
         if not self._repeated(call, sender):
-            work = Retempo(call.values["loop"], call.values["bpm"], self._session["folder"] or "")
+            loop = _bare(call.values["loop"])
+            work = Retempo(loop, call.values["bpm"], self._session["folder"] or "")
             self._submit(work, call, sender)
 
     def _repeated(self, call: Call, sender: Sender) -> bool:
@@ -158,11 +159,21 @@ def _contents(call: Call) -> tuple[Any, ...]:
     return call.command.address, *call.values.values(), *call.rest
 
 
+def _bare(loop: str) -> str:
+    """A loop by its file name, where the path is given that ``done`` told; it is looked up and never opened.
+
+    >>> _bare("/music/loops/a.wav"), _bare("C:\\\\loops\\\\a.flac"), _bare("5f0c21aa/2")
+    ('a.wav', 'a.flac', '5f0c21aa/2')
+    """
+    is_file = loop.lower().endswith((".wav", ".flac"))
+    return loop.replace("\\", "/").rpartition("/")[2] if is_file else loop
+
+
 def _done(job: Job, number: int, req: str) -> tuple[Any, ...]:
     loop = job.delivered[number]
     return (
         "done", job.id, req, loop.path, float(loop.bpm), loop.bars, float(loop.quarters), loop.frames, loop.rate,
-        loop.summary, loop.variation, loop.variations, exact(loop.bpm),
+        "; ".join((loop.summary, *job.notes)), loop.variation, loop.variations, exact(loop.bpm),
     )  # fmt: skip
 
 

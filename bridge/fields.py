@@ -10,6 +10,7 @@ from unicodedata import category
 
 from bridge.wire import Value
 from loopgen.errors import InvalidRequest
+from loopgen.music.chords import parse_chords
 from loopgen.music.key import Key
 from loopgen.music.names import check_name
 from loopgen.music.request import PROMPT_CHARACTERS, SEED_MAX, VARIATIONS_MAX
@@ -105,6 +106,12 @@ def _name(name: str) -> Callable[[Value], str]:
     return lambda value: check_name(name, text(name, value, 64))
 
 
+def _chords(value: Value) -> str:
+    given = text("chords", value, 256)
+    parse_chords(given)
+    return given
+
+
 FIELDS = (
     Field(
         "prompt", f"what it should sound like, up to {PROMPT_CHARACTERS} characters", _text("prompt", PROMPT_CHARACTERS)
@@ -120,7 +127,7 @@ FIELDS = (
     Field("folder", "name of a folder below the output root", _name("folder")),
     Field("seed", f"0 to {SEED_MAX}; random if left out", _whole("seed", 0, SEED_MAX), "i", session=False),
     Field("melody", "id of a clip that was sent before", _text("melody", 64), session=False),
-    Field("chords", "like Am F C G, one a bar", _text("chords", 256), session=False),
+    Field("chords", "like Am F C G, one a bar", _chords, session=False),
     Field("num", "the meter's numerator, for senders that have it apart", _whole("num", 1, 64), "i", session=False),
     Field("den", "its denominator", _whole("den", 1, 64), "i", session=False),
 )

@@ -16,11 +16,10 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from loopgen.worker.signals import ignore_ctrl_c, leave_ctrl_c_to_others
-
 from loopgen import presets
 from loopgen.errors import AudioUnreadable, Busy, LoopgenError
 from loopgen.music.melody import Melody
+from loopgen.worker.signals import ignore_ctrl_c, leave_ctrl_c_to_others
 
 WAITING_MAX = 64
 BYTES_MAX = 200_000_000
@@ -102,6 +101,8 @@ def find_in(inbox: Path, name: str) -> Path:
     The name is looked for in the folder's listing, so that nothing from the wire becomes a path; a link that leads out
     of the inbox is refused.
     """
+    with suppress(OSError):
+        inbox.mkdir(parents=True, exist_ok=True)  # it may have gone with the output folder
     there = sorted(inbox.iterdir()) if inbox.is_dir() else []
     wanted = unicodedata.normalize("NFC", name)  # macOS may list é in two parts
     path = next((p.resolve() for p in there if unicodedata.normalize("NFC", p.name) == wanted), None)

@@ -62,7 +62,7 @@ def hear_melody(audio: Audio, bpm: Fraction) -> Melody:
         import librosa
     except ImportError:
         raise AudioUnreadable(
-            "hearing the melody of an audio clip needs librosa: pip install 'loopgen[melody]' (a .mid file, or notes "
+            "hearing the melody of an audio clip needs librosa: pip install librosa (a .mid file, or notes "
             "as text, need nothing more)"
         ) from None
     if audio.seconds > 60 * MINUTES_MAX:

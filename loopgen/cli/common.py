@@ -79,9 +79,3 @@ class ProgressLine:
         if self._is_shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
             self._is_shown = False
-
-    def say(self, line: str) -> None:
-        """Add a line that stays, on a terminal only."""
-        if not self._is_silent:
-            self.clear()
-            say(line)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from loopgen.cli import words
-from loopgen.cli.common import CLIENT_NAME, Commands, Parser, ProgressLine, add_command, clean, print_json
+from loopgen.cli.common import CLIENT_NAME, Commands, Parser, ProgressLine, add_command, clean, print_json, say
 
 if TYPE_CHECKING:
     from bridge.client import Client, Done
@@ -47,7 +47,7 @@ def add(commands: Commands[Parser]) -> None:
     actions = send.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=_Action)
     generate = _add(actions, "generate", _generate, 'make loops: prompt="dub techno" tempo=127.9 bars=4')
     generate.add_argument(
-        "words", nargs="+", metavar=WORDS, help='what the loop should be; melody=FILE or melody="A4 C5"'
+        "words", nargs="*", metavar=WORDS, help='what the loop should be; melody=FILE or melody="A4 C5"'
     )
     generate.keys = _generate_fields
     retempo = _add(actions, "retempo", _retempo, "lay a loop that was made on another tempo: LOOP tempo=131.5")
@@ -160,7 +160,8 @@ def _deliver(options: argparse.Namespace, client: Client, ask: Callable[..., Ite
             progress.clear()
             if not options.json:
                 print(loop.path, flush=True)
-            progress.say(f"{clean(loop.summary)} (job {loop.job})")
+            if not options.json:
+                say(f"{clean(loop.summary)} (job {loop.job})")
     except KeyboardInterrupt:
         for job in jobs:
             with suppress(Exception):
@@ -180,6 +181,8 @@ def _monitor(options: argparse.Namespace) -> None:
     from loopgen.errors import ServerUnreachable
 
     with _client(options) as client:
+        if not options.json:
+            say(f"traffic of {client.host}:{client.port}; Ctrl-C ends this")
         try:
             heard, subscribed = time.monotonic(), -math.inf
             while time.monotonic() - heard < DEAF:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from bridge.wire import Value
     from loopgen.music.melody import Melody
 
+_OTHERWISE = {"bpm": "tempo", "time": "meter", "signature": "meter", "scale": "key", "notes": "melody"}
+"""What people call a key -> its name."""
+
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses to listen on that are none to send to -> this machine's."""
 
@@ -45,7 +48,7 @@ def check_known(key: str, known: Sequence[str]) -> None:
     loopgen.errors.InputError: 'temp' is unknown here; did you mean 'tempo'?
     """
     if key not in known:
-        near = difflib.get_close_matches(key[:64], known, 1)
+        near = [_OTHERWISE[key]] if _OTHERWISE.get(key) in known else difflib.get_close_matches(key[:64], known, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
         raise InputError(f"{key[:64]!r} is unknown here; {hint}")
 
