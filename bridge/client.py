@@ -90,7 +90,8 @@ class Client:
         except BaseException:
             self._socket.close()
             raise
-        self.welcome = Welcome(**named(answer))  # type: ignore[arg-type]
+        said: dict[str, Any] = named(answer)
+        self.welcome = Welcome(**said)
         return self
 
     def __exit__(
@@ -227,14 +228,14 @@ class Client:
             if message is None:
                 continue
             alive = time.monotonic()
-            said = _named(message)
+            said: dict[str, Any] = _named(message)
             if job != said.get("job") and req != said.get("req"):
                 continue
             heard = time.monotonic()
             if message.address == "/loopgen/progress" and progress:
                 progress(float(said["fraction"] or 0), str(said["stage"]))
             elif message.address == "/loopgen/done":
-                done = Done(**{**said, "bpm": float(Fraction(str(said["tempo"])))})  # type: ignore[arg-type]
+                done = Done(**{**said, "bpm": float(Fraction(said["tempo"]))})
                 self.send("/loopgen/ack", job, done.variation)
                 if done.variation not in seen:
                     seen.add(done.variation)

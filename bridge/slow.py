@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -50,7 +51,7 @@ class Slow:
     def close(self) -> None:
         """End the reader; what waits is answered with ``Busy``."""
         for then in tuple(self._waiting):
-            self._post(lambda then=then: self._finish(then, Busy("the server is closing")))  # type: ignore[misc]
+            self._post(partial(self._finish, then, Busy("the server is closing")))
         self._desk.shutdown(wait=False, cancel_futures=True)
         self._reader.shutdown(wait=False, cancel_futures=True)
         self._reading.stop()

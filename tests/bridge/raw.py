@@ -2,7 +2,9 @@
 
 import socket
 import time
+from collections.abc import Iterator
 
+from bridge.client import Done
 from bridge.server import Server
 from bridge.wire import Message, Value, decode, encode_any
 
@@ -36,3 +38,9 @@ class Raw:
             if message.address == address:
                 return message
         raise AssertionError(f"no {address} within {seconds} s")
+
+
+def only(loops: Iterator[Done]) -> Done:
+    """The one loop that a request without variations gives."""
+    (loop,) = loops
+    return loop
