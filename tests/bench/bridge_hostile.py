@@ -18,7 +18,7 @@ import mido
 import psutil
 
 from bridge.client import Client
-from bridge.wire import Malformed, decode
+from bridge.wire import Malformed, decode, encode_any
 from loopgen.errors import Busy, Cancelled, LoopgenError, Refused
 from loopgen.music.melody import Melody, Note
 from tests.bench.bridge_fuzz import Fuzz, is_answerable
@@ -109,6 +109,8 @@ def _follow(port: int, datagram: bytes, siege: Siege) -> None:
             else:
                 is_error = message.address == "/loopgen/error"
                 siege.codes[str(message.arguments[1]) if is_error else message.address] += 1
+        else:  # it may have asked for its answers elsewhere, and the system may give its port to the next sender
+            sender.socket.send(encode_any("/loopgen/bye", ()))
     except OSError:  # not every system sends what is so large
         return
     finally:
