@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from bridge.clips import Clips
 from bridge.protocol import LEASE
@@ -49,10 +49,10 @@ class Peer:
     greeted: float = 0.0
     clips: Clips = field(default_factory=Clips)
     topics: set[str] = field(default_factory=set)
-    requests: Recent[str, tuple[str, tuple[Any, ...]]] = field(default_factory=lambda: Recent())
+    requests: Recent[str, tuple[str, int]] = field(default_factory=lambda: Recent())
     errands: Recent[tuple[str, ...], tuple[str, ...]] = field(default_factory=lambda: Recent())
 
-    def remember(self, req: str, job: str, contents: tuple[Any, ...]) -> None:
+    def remember(self, req: str, job: str, contents: int) -> None:
         """Note which job a request has become, so that its repeat becomes no second one."""
         if req:
             self.requests[req] = job, contents

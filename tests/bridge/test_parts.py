@@ -129,7 +129,7 @@ def test_silent_peers_are_forgotten_and_there_are_never_too_many() -> None:
     assert len(list(peers)) == PEERS_MAX and any(peer.name == "pd" for peer in peers)
     peer = next(iter(peers))
     for n in range(REQUESTS_MAX + 5):
-        peer.remember(f"r{n}", "job", ())
+        peer.remember(f"r{n}", "job", 0)
     assert len(peer.requests) == REQUESTS_MAX and "r0" not in peer.requests
 
 
