@@ -5,7 +5,6 @@ What its widgets would send is sent from here, by the rules of its manual; their
 
 import json
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -18,7 +17,7 @@ import pytest
 from bridge.protocol import COMMANDS, REPLIES, understand
 from bridge.server import Server
 from bridge.wire import Message, Value, decode, encode
-from tests.bridge.clients_support import CLIENTS, DEADLINE, asked, check_loop, serving
+from tests.bridge.clients_support import CLIENTS, DEADLINE, asked, check_loop, needs, serving
 
 LAYOUT = json.loads((CLIENTS / "openstagecontrol" / "loopgen.json").read_text(encoding="utf-8"))
 RUN_SCRIPT = """
@@ -130,9 +129,9 @@ class Surface:
         if "onValue" not in widget:
             return
         given = json.dumps({"script": widget["onValue"], "value": value, "values": self.values})
-        node = shutil.which("node")
-        assert node is not None
-        done = subprocess.run([node, "-e", RUN_SCRIPT], input=given, capture_output=True, encoding="utf-8", timeout=30)
+        done = subprocess.run(
+            [needs("node"), "-e", RUN_SCRIPT], input=given, capture_output=True, encoding="utf-8", timeout=30
+        )
         assert done.returncode == 0, done.stderr
         for act, *words in json.loads(done.stdout):
             if act == "set":
@@ -145,8 +144,8 @@ class Surface:
         self._socket.sendto(encode(address, tags, arguments), self._server)
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_the_layout_makes_a_loop_and_stops_one(tmp_path: Path) -> None:
+    needs("node")
     with serving(tmp_path) as server, Surface(server) as surface:
         surface.touch("connect")
         surface.wait_for("server", r"^loopgen \d")

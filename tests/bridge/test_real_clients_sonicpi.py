@@ -1,14 +1,11 @@
 """Sonic Pi's script: its syntax, and its addresses against the protocol's table."""
 
 import re
-import shutil
 import subprocess
-
-import pytest
 
 from bridge.protocol import COMMANDS, REPLIES, VERSION, understand
 from bridge.wire import Message
-from tests.bridge.clients_support import CLIENTS
+from tests.bridge.clients_support import CLIENTS, needs
 
 SCRIPT = CLIENTS / "sonic-pi" / "loopgen.rb"
 TEXT = SCRIPT.read_text(encoding="utf-8")
@@ -37,9 +34,6 @@ def test_the_answers_are_read_where_the_table_has_them() -> None:
     assert [name for name, _ in REPLIES["progress"].arguments] == ["job", "fraction", "stage"]
 
 
-@pytest.mark.skipif(shutil.which("ruby") is None, reason="ruby is not installed")
 def test_it_is_ruby() -> None:
-    ruby = shutil.which("ruby")
-    assert ruby is not None
-    done = subprocess.run([ruby, "-wc", SCRIPT], capture_output=True, encoding="utf-8", timeout=60)
+    done = subprocess.run([needs("ruby"), "-wc", SCRIPT], capture_output=True, encoding="utf-8", timeout=60)
     assert done.stdout.strip() == "Syntax OK", done.stderr
