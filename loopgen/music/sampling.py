@@ -18,7 +18,7 @@ class Sampling:
         temperature: of the distribution that is drawn from; 0 takes the likeliest token each time.
         top_k: only the so many likeliest tokens are drawn from; 0: all.
         top_p: only the likeliest tokens that together have this probability, 0 to 1; 0: all. Wins over ``top_k``.
-        guidance: weight of the prompt (classifier-free guidance): 1 is the plain model, more keeps closer to the prompt.
+        guidance: weight of the prompt (classifier-free guidance): 1 is the plain model, more keeps closer to it.
         negative: what it should not sound like; takes the place of the empty prompt that guidance leads away from.
             Experimental: no model was trained for it.
         count_in: whether a bar of clicks on the exact tempo is played to the model first; it is not in the loop.

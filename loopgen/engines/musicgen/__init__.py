@@ -1,0 +1,1 @@
+"""MusicGen: transformers' weights, our decode loop; with ``audiocraft``, the only package that imports torch."""
