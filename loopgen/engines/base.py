@@ -1,7 +1,8 @@
 """What an engine is, and which ones there are.
 
 An engine turns a ``LoopRequest`` into a ``Take``. The registry is a table of ``EngineEntry``: it says what an engine
-is called and what it needs without importing it. Other people's engines join through entry points::
+is called and what it needs without importing it. An engine that plays by a model takes the model's name after a colon:
+``musicgen:medium``. Other people's engines join through entry points::
 
     [project.entry-points."loopgen.engines"]
     mine = "my_package.registration:ENTRY"      # an EngineEntry, in a module that is cheap to import
@@ -10,14 +11,15 @@ is called and what it needs without importing it. Other people's engines join th
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from loopgen.errors import EngineUnavailable
+from loopgen.errors import Cancelled, EngineUnavailable, LoopgenError
 from loopgen.music.loop import Take
 from loopgen.music.request import LoopRequest
 
@@ -53,6 +55,45 @@ class Engine(Protocol):
         """
 
 
+@runtime_checkable
+class BatchEngine(Engine, Protocol):
+    """An engine that makes several takes at once for little more than the price of one."""
+
+    @property
+    def batch(self) -> int:
+        """How many takes it makes at once when nobody says."""
+
+    def generate_batch(
+        self, request: LoopRequest, seeds: Sequence[int], *, progress: Progress | None = None
+    ) -> list[Take]:
+        """One take a seed, each the same as ``generate`` would make of its seed alone. Raises ``GenerationFailed``."""
+
+
+MELODY, OPENING, SAMPLING = "melody", "opening", "sampling"
+"""What an engine may be able to: follow a request's melody, continue its opening, heed its sampling."""
+
+
+def abilities(engine: Engine) -> frozenset[str]:
+    """What an engine says it can do, of the three above; one that says nothing is taken to follow melodies."""
+    said: frozenset[str] = getattr(engine, "abilities", frozenset({MELODY}))
+    return said
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a model is to be computed on.
+
+    Attributes:
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:1``.
+        precision: of the weights: ``auto``, ``bf16``, ``fp16``, ``fp32`` or ``int8``.
+        threads: on the CPU; 0: as many as there are cores. More than there are free cores makes it slower.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
     """An engine as ``loopgen engines`` lists it; ``reason`` says why it is not available, and is empty if it is."""
@@ -72,10 +113,14 @@ class EngineEntry:
         name: as the user types it.
         description: one line.
         licence: what the audio is under.
-        target: ``"module:factory"``; the factory takes no arguments and returns an ``Engine``.
-        quality: rank for ``auto``; the highest available wins.
+        target: ``"module:factory"``; the factory returns an ``Engine``. It takes no arguments, or, where the engine
+            ``has_models``, the model's name (empty: its own choice), ``Hardware`` and a ``Progress`` or None.
+        quality: rank for ``auto``; the highest available wins; 0: only by its name.
         requires: modules that must be installed.
         remedy: what to do when they are not, like ``"pip install 'loopgen[musicgen]'"``.
+        has_models: whether the user may say which model it plays by.
+        ready: ``"module:function"`` of no arguments that says why the engine cannot be used although all it requires is
+            installed (no weights, say), or an empty string; it must be quick and import nothing heavy.
     """
 
     name: str
@@ -85,23 +130,30 @@ class EngineEntry:
     quality: int = 0
     requires: tuple[str, ...] = ()
     remedy: str = ""
+    has_models: bool = False
+    ready: str = ""
 
-    def missing(self) -> str:
-        """Why the engine cannot be used here, or an empty string."""
+    def missing(self, model: str = "") -> str:
+        """Why the engine cannot be used here, or an empty string; ``ready`` is not asked where a model is named."""
         absent = [module for module in self.requires if not _installed(module)]
-        if not absent:
+        if absent:
+            return f"needs {', '.join(absent)}" + (f": {self.remedy}" if self.remedy else "")
+        if model or not self.ready:
             return ""
-        return f"needs {', '.join(absent)}" + (f": {self.remedy}" if self.remedy else "")
+        try:
+            return str(_named(self.ready)())
+        except Exception as error:  # whatever it raises is a reason
+            return _said(error)
 
     def info(self) -> EngineInfo:
         """The entry as it is listed."""
         reason = self.missing()
         return EngineInfo(self.name, self.description, self.licence, not reason, reason)
 
-    def make(self) -> Engine:
+    def make(self, model: str = "", hardware: Hardware | None = None, progress: Progress | None = None) -> Engine:
         """Import and construct the engine; raises whatever that raises."""
-        module, _, factory = self.target.partition(":")
-        engine: Engine = getattr(import_module(module), factory)()
+        factory = _named(self.target)
+        engine: Engine = factory(model, hardware or Hardware(), progress) if self.has_models else factory()
         return engine
 
 
@@ -113,6 +165,27 @@ BUILT_IN = (
         target="loopgen.engines.sketch.engine:SketchEngine",
         quality=10,
     ),
+    EngineEntry(
+        name="musicgen",
+        description="MusicGen's models by loopgen's own decoder; musicgen:NAME plays by one of `loopgen models list`",
+        licence="CC-BY-NC-4.0",
+        target="loopgen.engines.musicgen.engine:MusicGenEngine",
+        quality=30,
+        requires=("torch", "transformers"),
+        remedy="pip install 'loopgen[musicgen]'",
+        has_models=True,
+        ready="loopgen.engines.musicgen.choice:why_not_ready",
+    ),
+    EngineEntry(
+        name="audiocraft",
+        description="the original library: MusicGen, MusicGen-Style, MAGNeT; audiocraft:NAME plays by one of its models",
+        licence="CC-BY-NC-4.0",
+        target="loopgen.engines.audiocraft:AudiocraftEngine",
+        quality=0,
+        requires=("audiocraft",),
+        remedy="install audiocraft as its own page says",
+        has_models=True,
+    ),
 )
 
 
@@ -123,41 +196,84 @@ def engines() -> list[EngineInfo]:
     return [entry.info() for entry in ranked] + broken
 
 
-def load(name: str = "auto") -> Engine:
+def load(name: str = "auto", hardware: Hardware | None = None, progress: Progress | None = None) -> Engine:
     """Construct an engine by name; ``auto`` is the available one of the highest quality.
 
-    Raises ``EngineUnavailable`` that says what to do.
+    ``hardware`` is for engines with models; ``progress`` is told how far the loading of a model is, and may raise to
+    stop it. Raises ``EngineUnavailable`` that says what to do.
     """
     entries, broken = _registry()
     if name == "auto":
-        return _best(entries.values())
-    if name in entries:
-        return _construct(entries[name])
+        return _best([entry for entry in entries.values() if entry.quality > 0], hardware, progress)
+    plain, model = _found(name, entries, broken)
+    return _construct(entries[plain], model, hardware, progress)
+
+
+def check(name: str) -> None:
+    """Raise ``EngineUnavailable`` for an engine that is unknown or lacks what it needs; loads nothing."""
+    entries, broken = _registry()
+    if name != "auto":
+        plain, model = _found(name, entries, broken)
+        if reason := entries[plain].missing(model):
+            raise EngineUnavailable(f"engine {name!r} is not available: {reason}")
+
+
+def split(name: str) -> tuple[str, str]:
+    """An engine's own name, and the model's.
+
+    >>> split("musicgen:facebook/musicgen-small"), split("sketch")
+    (('musicgen', 'facebook/musicgen-small'), ('sketch', ''))
+    """
+    plain, _, model = name.partition(":")
+    return plain, model
+
+
+def is_public(name: str) -> bool:
+    """Whether an engine's name leads to no path of this machine: a model is plain, or one of a hub (``owner/name``).
+
+    >>> [is_public(name) for name in ("musicgen:medium", "musicgen:me/mine", "musicgen:../x", "musicgen:/weights")]
+    [True, True, False, False]
+    """
+    plain = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}"
+    return re.fullmatch(rf"{plain}(:{plain}(/{plain})?)?", name) is not None
+
+
+def _found(name: str, entries: dict[str, EngineEntry], broken: list[EngineInfo]) -> tuple[str, str]:
+    """The parts of a name that is in the registry; raises ``EngineUnavailable``."""
+    plain, model = split(name)
+    if plain in entries:
+        if model and not entries[plain].has_models:
+            raise EngineUnavailable(f"engine {plain!r} has no models to choose from; give {plain!r} alone")
+        return plain, model
     for info in broken:
         if info.name == name:
             raise EngineUnavailable(f"engine {name!r} is not available: {info.reason}")
-    known = sorted(entries)
-    near = difflib.get_close_matches(name.lower(), [*known, "auto"], n=1)
+    known = ["auto", *sorted(entries)]
+    near = difflib.get_close_matches(plain.lower(), known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see `loopgen engines`"
-    raise EngineUnavailable(f"engine {name!r} is unknown; {hint} (known: {', '.join(['auto', *known])})")
+    raise EngineUnavailable(f"engine {name[:64]!r} is unknown; {hint} (known: {', '.join(known)})")
 
 
-def _best(entries: Iterable[EngineEntry]) -> Engine:
+def _best(entries: Iterable[EngineEntry], hardware: Hardware | None, progress: Progress | None) -> Engine:
     reasons = []
     for entry in sorted(entries, key=lambda entry: (-entry.quality, entry.name)):
         try:
-            return _construct(entry)
-        except EngineUnavailable as error:
+            return _construct(entry, "", hardware, progress)
+        except Cancelled:
+            raise
+        except LoopgenError as error:
             reasons.append(str(error))
     raise EngineUnavailable("no engine is available: " + "; ".join(reasons))
 
 
-def _construct(entry: EngineEntry) -> Engine:
-    reason = entry.missing()
+def _construct(entry: EngineEntry, model: str, hardware: Hardware | None, progress: Progress | None) -> Engine:
+    reason = entry.missing(model)
     if reason:
         raise EngineUnavailable(f"engine {entry.name!r} is not available: {reason}")
     try:
-        engine = entry.make()
+        engine = entry.make(model, hardware, progress)
+    except LoopgenError:  # says what to do better than we could
+        raise
     except Exception as error:  # an engine may be anybody's code; whatever it raises is a reason
         raise EngineUnavailable(f"engine {entry.name!r} did not start: {_said(error)}") from error
     if not isinstance(engine, Engine):
@@ -198,6 +314,13 @@ def _installed(module: str) -> bool:
         return find_spec(module) is not None
     except (ImportError, ValueError):
         return False
+
+
+def _named(target: str) -> Callable[..., Any]:
+    """What ``"module:name"`` names."""
+    module, _, name = target.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
 
 
 def _said(error: Exception) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loopgen.engines.base import Engine, EngineEntry, engines, load
+from loopgen.engines.base import Engine, EngineEntry, Hardware, check, engines, load
 from loopgen.errors import EngineUnavailable
 
 ENGINE = """
@@ -67,7 +67,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def test_sketch_is_always_there() -> None:
-    info = engines()[0]
+    info = next(info for info in engines() if info.name == "sketch")
     assert (info.name, info.available, info.reason) == ("sketch", True, "")
     assert "not MusicGen" in info.description
     engine = load("sketch")
@@ -88,7 +88,7 @@ def test_auto_takes_the_best_available(install: Install) -> None:
     assert load("auto").name == "sketch"
     install("orchestra", quality=99)
     assert load("auto").name == "orchestra"
-    assert [info.name for info in engines()][:2] == ["orchestra", "sketch"]
+    assert [info.name for info in engines() if info.available][:2] == ["orchestra", "sketch"]
 
 
 def test_auto_passes_over_what_cannot_be_used(install: Install) -> None:
@@ -117,7 +117,7 @@ def test_a_broken_entry_point_is_a_reason_and_no_crash(
     install: Install, name: str, value: str, called: str, reason: str
 ) -> None:
     install(name, value, called=called)
-    listed = [info for info in engines() if info.reason]
+    listed = [info for info in engines() if info.description.startswith("from ")]
     assert len(listed) == 1
     assert listed[0].name == name
     assert not listed[0].available
@@ -141,7 +141,7 @@ def test_an_unknown_name_suggests_the_nearest(typed: str, meant: str) -> None:
 
 
 def test_an_unlike_name_lists_all() -> None:
-    with pytest.raises(EngineUnavailable, match="known: auto, sketch"):
+    with pytest.raises(EngineUnavailable, match="known: auto, audiocraft, musicgen, sketch"):
         load("zzz")
 
 
@@ -149,3 +149,58 @@ def test_missing_names_every_absent_module() -> None:
     entry = EngineEntry("x", "", "", "x:y", requires=("numpy", "nobody_has_this", "nor.this"))
     assert entry.missing() == "needs nobody_has_this, nor.this"
     assert not entry.info().available
+
+
+PLAYER = """
+from loopgen.engines.base import EngineEntry
+
+class Player:
+    name, description, licence, version = "player", "toy", "CC0-1.0", "1"
+
+    def __init__(self, model, hardware, progress):
+        self.told = model, hardware
+        progress(0.5)
+
+    def generate(self, request, seed, *, progress=None):
+        raise NotImplementedError
+
+def why():
+    return "no record is there: buy one"
+
+ENTRY = EngineEntry("player", "toy", "CC0-1.0", "player_module:Player", 5, has_models=True, ready="player_module:why")
+"""
+
+
+@pytest.fixture
+def player(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine with models, as pip would install it."""
+    (tmp_path / "player_module.py").write_text(PLAYER)
+    folder = tmp_path / "player_module-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: player_module\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[loopgen.engines]\nplayer = player_module:ENTRY\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.mark.usefixtures("player")
+def test_a_model_is_named_after_a_colon_and_loaded_with_the_hardware() -> None:
+    told: list[float] = []
+    engine = load("player:records/blue", Hardware("cpu", "int8", 3), told.append)
+    assert engine.told == ("records/blue", Hardware("cpu", "int8", 3))  # type: ignore[attr-defined]
+    assert told == [0.5]
+
+
+@pytest.mark.usefixtures("player")
+def test_an_engine_that_is_not_ready_says_why_unless_a_model_is_named() -> None:
+    with pytest.raises(EngineUnavailable, match="no record is there: buy one"):
+        check("player")
+    with pytest.raises(EngineUnavailable, match="no record is there: buy one"):
+        load("player")
+    check("player:blue")
+    check("auto")
+    assert load("auto").name == "sketch"
+
+
+def test_only_engines_with_models_take_one() -> None:
+    with pytest.raises(EngineUnavailable, match="'sketch' has no models to choose from"):
+        check("sketch:large")
