@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeGuard
 from unicodedata import category
 
 from bridge.wire import Value
@@ -13,7 +14,8 @@ from loopgen.errors import InvalidRequest
 from loopgen.music.chords import parse_chords
 from loopgen.music.key import Key
 from loopgen.music.names import check_name
-from loopgen.music.request import PROMPT_CHARACTERS, SEED_MAX, VARIATIONS_MAX
+from loopgen.music.request import SEED_MAX, TAKES_MAX, VARIATIONS_MAX
+from loopgen.music.sampling import PROMPT_CHARACTERS
 from loopgen.music.tempo import BARS_RANGE, RATE_RANGE, Meter, format_bpm, parse_bpm
 
 
@@ -33,7 +35,8 @@ class Field:
             return ""
         if isinstance(value, Fraction):
             return exact(value)
-        return int(value) if self.tag == "i" else str(value)
+        shown: Value = {"i": int, "f": float, "s": str}[self.tag](value)
+        return shown
 
 
 def exact(bpm: Fraction) -> str:
@@ -98,6 +101,14 @@ def _whole(name: str, low: int, high: int) -> Callable[[Value], int]:
     return lambda value: whole(name, value, low, high)
 
 
+def _number(name: str, high: float) -> Callable[[Value], float]:
+    return lambda value: number(name, float(value) if _is_decimal(value) else value, 0, high)
+
+
+def _is_decimal(value: Value) -> TypeGuard[str]:
+    return isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}(\.[0-9]{0,9})?", value) is not None
+
+
 def _text(name: str, longest: int) -> Callable[[Value], str]:
     return lambda value: text(name, value, longest)
 
@@ -121,10 +132,28 @@ FIELDS = (
     Field("meter", "like 4/4, 6/8 or 7/8", lambda value: str(Meter.parse(text("meter", value, 8)))),
     Field("key", "like Am, F# minor or D dorian", lambda value: str(Key.parse(text("key", value, 32)))),
     Field("preset", "a preset's name", _name("preset")),
-    Field("engine", "an engine's name, or auto", _text("engine", 64)),
+    Field("engine", "an engine's name, or auto; musicgen:NAME plays by a model of that name", _text("engine", 128)),
     Field("variations", f"1 to {VARIATIONS_MAX} loops", _whole("variations", 1, VARIATIONS_MAX), "i"),
     Field("rate", f"{RATE_RANGE[0]} to {RATE_RANGE[1]} Hz", _whole("rate", *RATE_RANGE), "i"),
     Field("folder", "name of a folder below the output root", _name("folder")),
+    Field(
+        "takes",
+        f"made at once by an engine that can, 1 to {TAKES_MAX}; the best become the loops",
+        _whole("takes", 0, TAKES_MAX),
+        "i",
+    ),
+    Field("temperature", "0 to 10: how freely tokens are drawn", _number("temperature", 10), "f"),
+    Field("top_k", "0 to 2048: from so many of the likeliest", _whole("top_k", 0, 2048), "i"),
+    Field("top_p", "0 to 1: from the likeliest that have this probability; 0: top_k counts", _number("top_p", 1), "f"),
+    Field("guidance", "0 to 20: how closely the prompt is kept to", _number("guidance", 20), "f"),
+    Field("negative", "what it should not sound like (experimental)", _text("negative", PROMPT_CHARACTERS)),
+    Field(
+        "count_in", "1: a bar of clicks is played to the model first", lambda v: whole("count_in", v, 0, 1) == 1, "i"
+    ),
+    Field(
+        "continue", "a loop's file name or job: the new one goes on from its end", _text("continue", 128), session=False
+    ),
+    Field("vary", "a loop's file name or job: the new one begins like it", _text("vary", 128), session=False),
     Field("seed", f"0 to {SEED_MAX}; random if left out", _whole("seed", 0, SEED_MAX), "i", session=False),
     Field("melody", "id of a clip that was sent before", _text("melody", 64), session=False),
     Field("chords", "like Am F C G, one a bar", _chords, session=False),

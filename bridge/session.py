@@ -8,14 +8,16 @@ from typing import Any
 
 from bridge.fields import BY_NAME, SESSION
 from bridge.wire import Value
+from loopgen.engines.base import is_public, split
 from loopgen.errors import EngineUnavailable, InvalidRequest
 
 _ASKED = {"tempo": "bpm"}
 _NAMES = {asked: name for name, asked in _ASKED.items()}
-_SOUND = ("prompt", "bars", "meter", "key", "engine")
+_SAMPLING = ("temperature", "top_k", "top_p", "guidance", "negative", "count_in")
+_SOUND = ("prompt", "bars", "meter", "key", "engine", *_SAMPLING)
 """Values that a preset brings, where it does not leave them open."""
 
-_NOT_ASKED = frozenset({"folder", "melody"})
+_NOT_ASKED = frozenset({"folder", "melody", "continue", "vary"})
 
 
 class Session:
@@ -79,8 +81,12 @@ class Session:
     def check_engine(self, name: str) -> None:
         """Refuse an engine that is not there at once; raises ``EngineUnavailable``."""
         known = sorted({"auto", *self._engines})
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
+        if not is_public(name) and split(name)[0] in known:
+            raise EngineUnavailable(
+                f"{name[:64]!r} names no model; give one like musicgen:medium or musicgen:owner/name"
+            )
+        if split(name)[0] not in known:
+            near = difflib.get_close_matches(split(name)[0], known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise EngineUnavailable(f"engine {name[:64]!r} is unknown; {hint}")
 

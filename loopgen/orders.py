@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +15,8 @@ from loopgen.errors import InvalidRequest
 from loopgen.music.chords import parse_chords
 from loopgen.music.melody import Melody
 from loopgen.music.prompt import read_prompt
-from loopgen.music.request import SEED_MAX, LoopRequest
+from loopgen.music.request import SEED_MAX, LoopRequest, Opening
+from loopgen.music.sampling import Sampling
 
 ASKED: Mapping[str, str] = MappingProxyType(
     {
@@ -30,11 +31,23 @@ ASKED: Mapping[str, str] = MappingProxyType(
         "variations": "1 to 16",
         "rate": "8000 to 192000 Hz",
         "engine": "an engine of `loopgen engines`",
+        "takes": "takes made at once, 1 to 16; the best become the loops",
+        "temperature": "of the draw, 0 to 10",
+        "top_k": "draw from so many tokens, 0 to 2048",
+        "top_p": "draw from tokens of this probability, 0 to 1",
+        "guidance": "weight of the prompt, 0 to 20",
+        "negative": "what it should not sound like",
+        "count_in": "a bar of clicks played to the model first",
     }
 )
 """Name -> meaning of everything that an order may hold."""
 
-DEFAULTS: Mapping[str, Any] = MappingProxyType({"bars": 4, "variations": 1, "rate": 44_100, "engine": "auto"})
+DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {"bars": 4, "variations": 1, "rate": 44_100, "engine": "auto", "takes": 0}
+)
+
+
+_SAMPLING = tuple(field.name for field in fields(Sampling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,7 @@ class Settled:
 def settle(
     asked: Mapping[str, Any],
     melody: Melody | None = None,
+    opening: Opening | None = None,
     *,
     own_presets: Path | None = None,
     otherwise: Mapping[str, Any] | None = None,
@@ -55,8 +69,8 @@ def settle(
     """Settle an order: what is given wins over the prompt's words, these over the preset, this over ``otherwise``.
 
     ``asked`` holds values under the names of ``ASKED`` (None counts as absent), ``otherwise`` the user's own defaults
-    for ``bars``, ``rate`` or ``engine``. A seed is drawn where none is given. ``own_presets`` is the folder of the
-    user's presets.
+    for ``bars``, ``rate``, ``engine`` or ``takes``. A seed is drawn where none is given. ``own_presets`` is the
+    folder of the user's presets.
 
     Raises ``InvalidRequest`` for a name or value that cannot be used, ``PresetUnusable`` for the preset.
 
@@ -91,5 +105,8 @@ def settle(
         variations=rest["variations"],
         rate=rest["rate"],
         engine=rest["engine"],
+        sampling=Sampling(**{name: rest[name] for name in _SAMPLING if name in rest}),
+        opening=opening,
+        takes=rest["takes"],
     )
     return Settled(request, intent.notes)

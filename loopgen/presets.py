@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -17,12 +17,28 @@ from loopgen.files import make_folder, write_whole
 from loopgen.music.key import Key
 from loopgen.music.names import check_name
 from loopgen.music.request import LoopRequest
+from loopgen.music.sampling import Sampling
 from loopgen.music.tempo import Meter, format_bpm
 
 FIELDS: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
-    {"prompt": str, "bpm": (str, int, float), "bars": int, "meter": str, "key": str, "engine": str}
+    {
+        "prompt": str,
+        "bpm": (str, int, float),
+        "bars": int,
+        "meter": str,
+        "key": str,
+        "engine": str,
+        "temperature": (int, float),
+        "top_k": int,
+        "top_p": (int, float),
+        "guidance": (int, float),
+        "negative": str,
+        "count_in": bool,
+    }
 )
-"""Fields of a request that a preset may set, with their TOML types."""
+"""Fields of a request, and of its sampling, that a preset may set, with their TOML types."""
+
+_SAMPLING = tuple(field.name for field in fields(Sampling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +138,19 @@ def _checked(name: str, table: Mapping[str, Any]) -> Preset:
             near = difflib.get_close_matches(key, [*FIELDS, "description"], 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known are description, {', '.join(FIELDS)}"
             raise PresetUnusable(f"preset {name} has an unknown key {key!r}{hint}")
-        if not isinstance(value, FIELDS.get(key, str)) or isinstance(value, bool):
+        expected = FIELDS.get(key, str)
+        if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
             raise PresetUnusable(f"preset {name}: {key} = {value!r} is of the wrong type")
-    fields = {key: value for key, value in table.items() if key != "description"}
-    if not fields.get("prompt"):
+    sound = {key: value for key, value in table.items() if key != "description"}
+    if not sound.get("prompt"):
         raise PresetUnusable(f"preset {name} has no prompt")
     try:
-        LoopRequest(**{"bpm": 120, **fields})
+        sampling = Sampling(**{key: value for key, value in sound.items() if key in _SAMPLING})
+        asked = {key: value for key, value in sound.items() if key not in _SAMPLING}
+        LoopRequest(**{"bpm": 120, **asked}, sampling=sampling)
     except LoopgenError as error:
         raise PresetUnusable(f"preset {name}: {error}") from None
-    return Preset(name, str(table.get("description", "")), MappingProxyType(fields))
+    return Preset(name, str(table.get("description", "")), MappingProxyType(sound))
 
 
 def _plain(value: Any) -> Any:
@@ -142,7 +161,9 @@ def _plain(value: Any) -> Any:
 
 
 def _toml(value: str | int | float) -> str:
-    """Write a TOML value: a basic string with whatever must be escaped, or a number."""
+    """Write a TOML value: a basic string with whatever must be escaped, a number, or true and false."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         plain = value.encode("utf-8", "replace").decode()  # half a character, as broken senders make, becomes "?"
         escaped = plain.replace("\\", "\\\\").replace('"', '\\"')

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from loopgen import __version__, library, metrics
 from loopgen.audiofile import read_audio
 from loopgen.engines import base as engines
-from loopgen.errors import GenerationFailed, InvalidRequest, LoopgenError, TakeGone
+from loopgen.errors import InvalidRequest, TakeGone
 from loopgen.looping.make import Progress, make, seam_weaknesses
 from loopgen.looping.stretch import check_stretcher
 from loopgen.looping.track import track
 from loopgen.music.audio import Audio
 from loopgen.music.loop import Loop, Take
-from loopgen.music.request import SEED_MAX, LoopRequest
-from loopgen.music.tempo import BPM_RANGE, Meter, bar_seconds, check_bars, counted, format_bpm, parse_bpm
-
-_PLAYING = 0.6
-"""Share of the work on a loop that is the engine's, of the embedded one's."""
-
-ATTEMPTS = 3
-"""Takes made for one loop at most: the first, and two more where the first is weak."""
+from loopgen.music.request import LoopRequest, Opening
+from loopgen.music.tempo import BPM_RANGE, Meter, bar_seconds, check_bars, counted, format_bpm, parse_bpm, round_half_up
+from loopgen.selection import select
 
 
 def generate(
@@ -36,56 +33,34 @@ def generate(
 ) -> Iterator[Loop]:
     """Make ``request.variations`` loops, one after the other.
 
-    Seeds count up from ``request.seed``. A take whose loop has a weakness (a seam out of bounds, an uncertain beat,
-    silence ...) is made again with the next seed, at most ``ATTEMPTS`` times in all; the best is delivered, whatever it
-    is, with its warnings. ``engine`` is taken instead of loading ``request.engine``; ``progress`` is told the fraction
-    done, 0 to 1, and the stage in words, and may raise to cancel.
+    A take whose loop has a weakness (a seam out of bounds, an uncertain beat, silence ...) is made again with the next
+    seed (``loopgen.selection`` says how); the best is delivered, whatever it is, with its warnings. ``engine`` is taken
+    instead of loading ``request.engine``; ``progress`` is told the fraction done, 0 to 1, and the stage in words, and
+    may raise to cancel.
 
-    Raises ``EngineUnavailable``, ``InvalidRequest`` for an unknown stretcher and, where an engine fails on every
-    attempt, ``GenerationFailed``.
+    Raises ``EngineUnavailable``, ``InvalidRequest`` for an unknown stretcher and for an opening that the engine cannot
+    go on from and, where an engine fails on every attempt, ``GenerationFailed``.
     """
     check_stretcher(stretcher)
     engine = engine or engines.load(request.engine)
-    say = _rising(progress or (lambda fraction, stage: None))
-    seed = request.seed
-    for variation in range(request.variations):
-        tries: list[Loop] = []
-        failure: Exception | None = None
-        for attempt in range(ATTEMPTS):
-            which = [f"loop {variation + 1} of {request.variations}"] if request.variations > 1 else []
-            which += [f"take {attempt + 1}"] if attempt else []
-
-            def step(fraction: float, what: str, which: str = ", ".join(which), variation: int = variation) -> None:
-                say((variation + fraction) / request.variations, f"{which}: {what}" if which else what)
-
-            def play(fraction: float, step: Progress = step) -> None:
-                step(_PLAYING * fraction, "playing")
-
-            def work(fraction: float, what: str, step: Progress = step) -> None:
-                step(_PLAYING + (1 - _PLAYING) * fraction, what)
-
-            this_seed, seed = seed, (seed + 1) % (SEED_MAX + 1)
-            play(0.0)
-            try:
-                take = engine.generate(request, this_seed, progress=play)
-                loop = make(take, request, stretcher=stretcher, progress=work)
-            except (LoopgenError, MemoryError):
-                raise
-            except Exception as error:  # an engine may be anybody's, and another seed may do
-                failure = error
-                continue
-            tries.append(loop)
-            if not loop.warnings:
-                break
-        if not tries:
-            raise GenerationFailed(
-                f"{engine.name} failed {ATTEMPTS} times, last with {type(failure).__name__}: {failure}; "
-                "try another engine (`loopgen engines` lists them)"
-            ) from failure
-        best = min(tries, key=weakness)
-        facts = {"name": engine.name, "version": engine.version, "licence": engine.licence, **_facts(best)}
-        yield _with_recipe(best, facts, [loop for loop in tries if loop is not best])
+    unheard = _unheard(engine, request)
+    say = progress or (lambda fraction, stage: None)
+    for selected in select(engine, request, stretcher=stretcher, progress=say):
+        loop = replace(selected.loop, warnings=(*selected.loop.warnings, *unheard))
+        facts = {"name": engine.name, "version": engine.version, "licence": engine.licence, **_facts(loop)}
+        yield _with_recipe(loop, facts, selected.weaker)
     say(1.0, "done")
+
+
+def _unheard(engine: engines.Engine, request: LoopRequest) -> list[str]:
+    """What of the request the engine will pass over, in plain words; raises ``InvalidRequest`` for an opening."""
+    able = engines.abilities(engine)
+    if request.opening and engines.OPENING not in able:
+        allowed = f"an engine that can go on from audio, like musicgen: {engine.name} cannot"
+        raise InvalidRequest("opening", request.opening.name, allowed)
+    if request.melody and engines.MELODY not in able:
+        return [f"{engine.name} follows no melody: the loop was made from the words alone"]
+    return []
 
 
 def retempo(loop: Loop, bpm: Fraction, *, stretcher: str = "auto", progress: Progress | None = None) -> Loop:
@@ -106,21 +81,39 @@ def retempo(loop: Loop, bpm: Fraction, *, stretcher: str = "auto", progress: Pro
     return _with_recipe(replace(other, recipe=recipe), loop.recipe["engine"])
 
 
-def _rising(progress: Progress) -> Progress:
-    """Never goes back, also where a take is made again."""
-    furthest = 0.0
+OPENING_SECONDS = 10.0
+"""An opening has as many whole bars as fit, and one at least: enough to take up a groove, and room for what follows."""
 
-    def say(fraction: float, stage: str) -> None:
-        nonlocal furthest
-        furthest = max(furthest, fraction)
-        progress(furthest, stage)
-
-    return say
+CONTINUE, VARY = "continue", "vary"
 
 
-def weakness(loop: Loop) -> tuple[int, float]:
-    """Sorts loops, the best first: fewest warnings, then the least strained seam."""
-    return len(loop.warnings), metrics.strain(loop.scores["seam"])
+def opening(loop: Loop, bpm: Fraction, how: str, name: str = "") -> Opening:
+    """What takes go on from: a finished loop, on the tempo ``bpm``.
+
+    Args:
+        loop: with its audio; a loop is a ring, so that its last bar leads into its first.
+        bpm: quarter notes a minute; the loop is stretched where it has another.
+        how: ``"continue"``: the new loop goes on from the old one's end. ``"vary"``: it begins with the first quarter
+            of the old one's bars, and goes its own way from there.
+        name: of the old loop, for the recipe.
+
+    Raises ``InvalidRequest`` for another ``how``, or a loop that is silent.
+    """
+    if how not in (CONTINUE, VARY):
+        raise InvalidRequest("opening", how, f"{CONTINUE!r} or {VARY!r}")
+    if not loop.audio.samples.any():
+        raise InvalidRequest(how, name, "a loop that is not silent")
+    old = loop.request
+    audio = loop.audio
+    if old.bpm != bpm:
+        audio = conform(audio, replace(old, bpm=bpm, rate=audio.rate), source_bpm=old.bpm, downbeat=0.0).audio
+    kept = max(old.bars // 4, 1 if old.bars > 1 else 0) if how == VARY else 0
+    fits = max(1, int(OPENING_SECONDS / float(bar_seconds(bpm, old.meter))))
+    kept = min(kept, max(1, fits - 1)) if kept else 0
+    lead = min(old.bars, max(1, fits - kept))
+    first = round_half_up(Fraction(audio.frames * (old.bars - lead), old.bars))
+    last = round_half_up(Fraction(audio.frames * kept, old.bars))
+    return Opening(audio.with_samples(np.concatenate([audio.samples[first:], audio.samples[:last]])), kept, name)
 
 
 def conform(
@@ -195,6 +188,9 @@ def _with_recipe(loop: Loop, engine: Mapping[str, Any], weaker: Sequence[Loop] =
         "seed": request.seed,
         "rate": request.rate,
         "engine": request.engine,
+        "sampling": asdict(request.sampling),
+        "takes": request.takes,
+        "opening": {"loop": opened.name, "kept": opened.kept} if (opened := request.opening) else None,
     }
     recipe = {
         "loopgen": __version__,

@@ -1,6 +1,8 @@
-"""Small genuine engines: one whose every third take is good, one that always breaks."""
+"""Small genuine engines: one whose every third take is good, the same at once, one that always breaks."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,6 +32,21 @@ class Moody:
         return Take(Audio(samples, RATE), self.name, seed, BeatGrid.steady(0.0, beat, seconds, request.meter))
 
 
+class Choir(Moody):
+    """Several takes at once; keeps the seeds that it was asked for."""
+
+    name, batch = "choir", 4
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+
+    def generate_batch(
+        self, request: LoopRequest, seeds: Sequence[int], *, progress: Progress | None = None
+    ) -> list[Take]:
+        self.asked.append(list(seeds))
+        return [self.generate(request, seed, progress=progress) for seed in seeds]
+
+
 class Broken:
     """Raises, as other people's code may."""
 
@@ -41,5 +58,6 @@ class Broken:
 
 ENTRIES = (
     EngineEntry("moody", "for tests", "CC0", "tests.stand_in:Moody"),
+    EngineEntry("choir", "for tests", "CC0", "tests.stand_in:Choir"),
     EngineEntry("broken", "for tests", "CC0", "tests.stand_in:Broken"),
 )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -5,14 +6,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from loopgen import library, studio
+from loopgen import library, selection, studio
 from loopgen.engines import base
 from loopgen.errors import Cancelled, GenerationFailed, InvalidRequest, TakeGone
 from loopgen.music.audio import Audio
-from loopgen.music.request import LoopRequest
+from loopgen.music.request import LoopRequest, Opening
 from loopgen.music.tempo import loop_frames, parse_bpm
 from tests.loops import pulse_loop
-from tests.stand_in import ENTRIES, Moody
+from tests.stand_in import ENTRIES, Choir, Moody
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def test_a_weak_take_is_made_again_with_the_next_seed() -> None:
 
 
 def test_after_the_last_attempt_the_best_is_delivered_with_its_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studio, "ATTEMPTS", 2)
+    monkeypatch.setattr(selection, "ATTEMPTS", 2)
     (loop,) = studio.generate(LoopRequest("x", "60.23", 2, seed=1, engine="moody"))
     assert loop.audio.frames == loop_frames(loop.request.bpm, 2, loop.request.meter, 44_100)
     assert "silent" in loop.warnings[0]
@@ -44,6 +45,81 @@ def test_variations_use_seeds_of_their_own_and_count_up() -> None:
 def test_an_engine_that_always_breaks_is_a_failed_job() -> None:
     with pytest.raises(GenerationFailed, match="seed 9 does not work"):
         list(studio.generate(LoopRequest("x", 120, seed=7, engine="broken")))
+
+
+def test_the_best_of_a_batch_is_delivered_with_what_was_passed_over() -> None:
+    choir = Choir()
+    (loop,) = studio.generate(LoopRequest("x", "60.23", 1, seed=1), engine=choir)
+    assert choir.asked == [[1, 2, 3, 4]]
+    assert loop.recipe["seed"] == 3
+    assert loop.warnings == ()
+    assert sorted(take["seed"] for take in loop.recipe["weaker_takes"]) == [1, 2, 4]
+
+
+def test_a_batch_without_enough_good_loops_is_drawn_again_with_new_seeds() -> None:
+    choir = Choir()
+    loops = list(studio.generate(LoopRequest("x", 120, 1, seed=1, variations=2, takes=2), engine=choir))
+    assert choir.asked == [[1, 2], [3, 4], [5, 6]]
+    assert sorted(loop.recipe["seed"] for loop in loops) == [3, 6]
+
+
+def test_a_batch_is_drawn_again_so_often_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "ATTEMPTS", 2)
+    choir = Choir()
+    good, weak = studio.generate(LoopRequest("x", 120, 1, seed=1, variations=2, takes=2), engine=choir)
+    assert choir.asked == [[1, 2], [3, 4]]
+    assert (good.recipe["seed"], good.warnings) == (3, ())
+    assert "silent" in weak.warnings[0]
+
+
+def test_a_take_of_a_batch_makes_the_loop_that_it_makes_alone() -> None:
+    request = LoopRequest("x", 120, 2, seed=3, takes=4)
+    (of_four,) = studio.generate(request, engine=Choir())
+    (alone,) = studio.generate(LoopRequest("x", 120, 2, seed=of_four.recipe["seed"]), engine=Moody())
+    assert np.array_equal(of_four.audio.samples, alone.audio.samples)
+
+
+def test_a_batch_is_cancelled_while_its_loops_are_made() -> None:
+    def cancel(fraction: float, stage: str) -> None:
+        if "making" in stage:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        list(studio.generate(LoopRequest("x", 120, 1, seed=3), engine=Choir(), progress=cancel))
+
+
+def test_an_opening_needs_an_engine_that_goes_on_from_audio() -> None:
+    opening = studio.opening(pulse_loop(), parse_bpm("127.9"), "continue", "a.wav")
+    with pytest.raises(InvalidRequest, match=r"opening: 'a.wav' cannot be used; give an engine .* moody cannot"):
+        list(studio.generate(LoopRequest("x", 120, opening=opening), engine=Moody()))
+
+
+@pytest.mark.parametrize(("bars", "how", "lead", "kept"), [(4, "continue", 4, 0), (4, "vary", 4, 1), (1, "vary", 1, 0)])
+def test_an_opening_is_whole_bars_of_the_ring(bars: int, how: str, lead: int, kept: int) -> None:
+    loop = pulse_loop(bars=bars)
+    opening = studio.opening(loop, loop.request.bpm, how)
+    bar = loop.audio.frames / bars
+    assert opening.kept == kept
+    assert opening.audio.frames == round(bar * (lead + kept))
+    if kept:  # after the lead comes the loop's beginning
+        begun = opening.audio.samples[-round(bar * kept) :]
+        assert np.array_equal(begun, loop.audio.samples[: len(begun)])
+    else:
+        assert np.array_equal(opening.audio.samples, loop.audio.samples[-opening.audio.frames :])
+
+
+def test_an_opening_is_laid_on_the_tempo_that_is_asked_for() -> None:
+    loop = pulse_loop(bars=2)
+    opening = studio.opening(loop, parse_bpm("120"), "continue")
+    assert opening.audio.frames == loop_frames(parse_bpm("120"), 2, loop.request.meter, loop.audio.rate)
+    assert isinstance(opening, Opening)
+
+
+def test_a_silent_loop_opens_nothing() -> None:
+    loop = pulse_loop()
+    silent = replace(loop, audio=loop.audio.with_samples(0 * loop.audio.samples))
+    with pytest.raises(InvalidRequest, match="a loop that is not silent"):
+        studio.opening(silent, loop.request.bpm, "vary")
 
 
 def test_progress_rises_and_may_cancel() -> None:

@@ -54,7 +54,13 @@ def make(
     say(0.0, "finding the beats")
     known = like.grid if like else None
     grid = known or track(
-        take.audio, request.bpm, request.meter, known=take.grid, source_bpm=source_bpm, downbeat=downbeat
+        take.audio,
+        request.bpm,
+        request.meter,
+        known=take.grid,
+        source_bpm=source_bpm,
+        downbeat=downbeat,
+        cue=take.cue,
     )
     say(0.3, "onto the grid")
     gridded = stretch(take.audio, grid, request.bpm, request.rate, stretcher=stretcher)

@@ -37,6 +37,7 @@ def track(
     known: BeatGrid | None = None,
     source_bpm: Fraction | None = None,
     downbeat: float | None = None,
+    cue: float | None = None,
 ) -> BeatGrid:
     """Find the beats and bars of ``audio``; never raises for what the audio contains.
 
@@ -47,6 +48,7 @@ def track(
         known: the grid as the engine knows it; returned unless the audio contradicts it.
         source_bpm: the recording's tempo as the user knows it, to about two per cent.
         downbeat: an instant in seconds that the user says is beat 1 of a bar; fixes phase and bar.
+        cue: an instant in seconds where a bar should begin by what the players were given, a count-in say: a prior.
 
     Returns:
         Beats that cover the take with at least one to spare on either side. ``confidence`` and
@@ -58,8 +60,10 @@ def track(
     trusted = known is not None and _agreement(known, onsets) >= _CHANCE_AGREEMENT
     if known is not None and (trusted or downbeat is not None):
         return known if downbeat is None else _with_downbeat(known, downbeat)
-    heard = _analyse(mono, rate, flux, onsets, 60 / float(source_bpm or bpm), source_bpm is not None, meter, downbeat)
-    if downbeat is None:
+    heard = _analyse(
+        mono, rate, flux, onsets, 60 / float(source_bpm or bpm), source_bpm is not None, meter, downbeat, cue
+    )
+    if downbeat is None and cue is None:
         heard = _as_a_loop(heard, audio.seconds)
     if known is not None and _agreement(heard, onsets) < _agreement(known, onsets) + _CONTRADICTION:
         return known
@@ -68,23 +72,23 @@ def track(
 
 def _analyse(
     mono: NDArray[np.float32], rate: int, flux: Flux, onsets: Onsets, quarter: float, is_sure: bool, meter: Meter,
-    downbeat: float | None,
+    downbeat: float | None, cue: float | None,
 ) -> BeatGrid:  # fmt: skip
     """The grid by what is heard; ``quarter`` is the expected length of a quarter note, well known if ``is_sure``."""
     seconds = len(mono) / rate
     if len(onsets) < _FEWEST_ATTACKS:
-        return _unheard(onsets, quarter, meter, seconds, downbeat)
+        return _unheard(onsets, quarter, meter, seconds, downbeat, cue)
     bar_quarters = float(meter.quarters)
     period = rough_period(flux, quarter, bar_quarters, width=_KNOWN_TEMPO_OCTAVES if is_sure else _TEMPO_OCTAVES)
     cells = fit_cells(flux, onsets, period, round(CELLS_PER_QUARTER * bar_quarters), seconds)
     found = CELLS_PER_QUARTER * float(np.mean(np.diff(cells.times)))
     if is_sure and abs(np.log2(found / quarter)) > _KNOWN_TEMPO_OCTAVES:  # too short to know better than the user
-        return _unheard(onsets, quarter, meter, seconds, downbeat)
+        return _unheard(onsets, quarter, meter, seconds, downbeat, cue)
     if cells.steady:
         cells = _repeated(cells, mono, rate, onsets)
     if downbeat is not None:
         return _from_downbeat(cells, downbeat, meter, seconds)
-    phase = bar_phase(mono, rate, flux, cells, meter)
+    phase = bar_phase(mono, rate, flux, cells, meter, cue)
     return _beats(cells, phase, meter, seconds, _lateness(cells, phase.cell, meter))
 
 
@@ -138,12 +142,14 @@ def _with_downbeat(known: BeatGrid, downbeat: float) -> BeatGrid:
     return BeatGrid(known.beats, known.meter, beat % known.meter.beats, 1.0, 1.0, "user")
 
 
-def _unheard(onsets: Onsets, quarter: float, meter: Meter, seconds: float, downbeat: float | None) -> BeatGrid:
-    """The requested tempo from the first attack on, for want of anything to go by."""
+def _unheard(
+    onsets: Onsets, quarter: float, meter: Meter, seconds: float, downbeat: float | None, cue: float | None
+) -> BeatGrid:
+    """The requested tempo from the cue or the first attack on, for want of anything to go by."""
     beat = quarter * float(meter.beat_quarters)
     if downbeat is not None:
         return BeatGrid.steady(downbeat, beat, seconds, meter, source="user")
-    first = float(onsets.times[0]) if len(onsets) else 0.0
+    first = cue if cue is not None else float(onsets.times[0]) if len(onsets) else 0.0
     return BeatGrid.steady(first, beat, seconds, meter, confidence=0.0, downbeat_confidence=0.0, source="analysis")
 
 

@@ -16,7 +16,8 @@ class Take:
     """Audio as an engine (or a file) gave it: more than was asked for, with lead-in and tail.
 
     ``grid`` is what the engine knows of its own beats, ``start`` (seconds) where its first bar begins, after the
-    lead-in, where the loop has to begin with that one; ``facts`` is whatever else the recipe should say (engine
+    lead-in, where the loop has to begin with that one; ``cue`` (seconds) where a bar should begin by what the engine
+    was given to go on from, which it may not have heeded. ``facts`` is whatever else the recipe should say (engine
     version, licence of the weights, chords played ...), JSON values only.
     """
 
@@ -26,6 +27,7 @@ class Take:
     grid: BeatGrid | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     start: float | None = None
+    cue: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

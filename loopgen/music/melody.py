@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loopgen.errors import InvalidRequest
+
+HEARD_MAX = 10_000
+_HEARD = re.compile(rf"[0-9AB]{{0,{HEARD_MAX}}}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,16 +39,23 @@ class Note:
 class Melody:
     """Notes in order of their start, within a clip of ``length`` quarter notes that repeats.
 
+    ``heard`` is there where the notes were heard in a recording: the strongest pitch class of each of equally long
+    slices of the clip (``loopgen.chroma.heard``), one digit in base 12 a slice, for models that follow the sound itself
+    and not the notes. As text it is small, compares and goes into a recipe as it is.
+
     >>> Melody((Note(1, 64, 1), Note(0, 60, 1)), 4).notes[0].pitch
     60
     """
 
     notes: tuple[Note, ...]
     length: float
+    heard: str = ""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.length) or not 0 < self.length <= 1e5:
             raise InvalidRequest("melody length", self.length, "a length above 0, at most 100000 quarter notes")
+        if not isinstance(self.heard, str) or not _HEARD.fullmatch(self.heard):
+            raise InvalidRequest("melody heard", self.heard, f"at most {HEARD_MAX} digits in base 12, 0 to B")
         object.__setattr__(self, "notes", tuple(sorted(self.notes)))
 
     def repeated(self, quarters: float) -> tuple[Note, ...]:
@@ -56,6 +67,14 @@ class Melody:
                 if note.start < self.length and start < quarters:
                     out.append(Note(start, note.pitch, min(note.duration, quarters - start), note.velocity))
         return tuple(sorted(out))
+
+    def heard_classes(self) -> NDArray[np.int64]:
+        """``heard`` as numbers, 0 (C) to 11 (B); shape ``(slices,)``.
+
+        >>> Melody((), 4, "09AB").heard_classes().tolist()
+        [0, 9, 10, 11]
+        """
+        return np.array([int(digit, 12) for digit in self.heard], np.int64)
 
     def chroma(self) -> NDArray[np.float64]:
         """Share of each pitch class, weighted by duration; shape ``(12,)``, sums to 1 (0 without notes)."""

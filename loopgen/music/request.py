@@ -6,13 +6,30 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from loopgen.errors import InvalidRequest
+from loopgen.music.audio import Audio
 from loopgen.music.key import Key
 from loopgen.music.melody import Melody
+from loopgen.music.sampling import PROMPT_CHARACTERS, Sampling
 from loopgen.music.tempo import Meter, check_bars, check_rate, parse_bpm
 
-PROMPT_CHARACTERS = 2_000
 SEED_MAX = 2**32 - 1
 VARIATIONS_MAX = 16
+TAKES_MAX = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opening:
+    """Music that a take goes on from.
+
+    Attributes:
+        audio: whole bars on the request's exact tempo and meter; a bar ends where it ends.
+        kept: so many of its last bars are the loop's first; 0: the loop begins after it.
+        name: of the loop that it is from, for the recipe.
+    """
+
+    audio: Audio
+    kept: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +37,8 @@ class LoopRequest:
     """A loop as it was asked for; checks itself and raises ``InvalidRequest`` with field, value and range.
 
     ``bpm`` (quarter notes a minute) takes text, int, float or Fraction and is kept as an exact ``Fraction``;
-    ``meter`` and ``key`` take text; ``rate`` is in Hz; ``seed`` is 0 to 2**32 - 1.
+    ``meter`` and ``key`` take text; ``rate`` is in Hz; ``seed`` is 0 to 2**32 - 1. ``takes`` is how many takes an
+    engine that can is to make at once, of which the best become the loops; 0: as many as it thinks right.
 
     >>> LoopRequest("dub techno", "60.23", key="Am").bpm
     Fraction(6023, 100)
@@ -39,6 +57,9 @@ class LoopRequest:
     variations: int
     rate: int
     engine: str
+    sampling: Sampling
+    opening: Opening | None
+    takes: int
 
     def __init__(
         self,
@@ -52,6 +73,9 @@ class LoopRequest:
         variations: int = 1,
         rate: int = 44_100,
         engine: str = "auto",
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+        opening: Opening | None = None,
+        takes: int = 0,
     ) -> None:
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
@@ -62,6 +86,8 @@ class LoopRequest:
             raise InvalidRequest("seed", seed, f"a whole number from 0 to {SEED_MAX}")
         if isinstance(variations, bool) or not isinstance(variations, int) or not 1 <= variations <= VARIATIONS_MAX:
             raise InvalidRequest("variations", variations, f"a whole number from 1 to {VARIATIONS_MAX}")
+        if isinstance(takes, bool) or not isinstance(takes, int) or not 0 <= takes <= TAKES_MAX:
+            raise InvalidRequest("takes", takes, f"a whole number from 1 to {TAKES_MAX}, or 0 for the engine's own")
         put("prompt", prompt.strip())
         put("bpm", parse_bpm(bpm))
         put("bars", check_bars(bars))
@@ -72,6 +98,9 @@ class LoopRequest:
         put("variations", variations)
         put("rate", check_rate(rate))
         put("engine", engine)
+        put("sampling", sampling)
+        put("opening", opening)
+        put("takes", takes)
         minutes = self.bars * self.meter.quarters / self.bpm
         if minutes > 10:
             allowed = f"fewer bars: here they last {float(minutes):.0f} minutes, and a loop may last 10"
