@@ -6,9 +6,9 @@ a scale of its own; activations stay floating (bfloat16 on the way through the p
 depend on the rows beside it, as it does where a whole batch shares one scale.
 
 Measured on one core of an x86 server with AVX-512 (the matrices of musicgen-small's 24 layers, 2 rows, weights from
-memory): float32 140 ms, bfloat16 46 ms, int8 weights 22 ms; dynamic int8, activations too, 19 ms with one scale a batch,
-29 to 38 ms with one a row, and 1.4 times the error. A product with normally distributed weights is off by 0.8% (bfloat16:
-0.3%).
+memory): float32 140 ms, bfloat16 46 ms, int8 weights 22 ms; dynamic int8, activations too, 19 ms with one scale a
+batch, 29 to 38 ms with one a row, and 1.4 times the error. A product with normally distributed weights is off by 0.8%
+(bfloat16: 0.3%).
 """
 
 from __future__ import annotations
