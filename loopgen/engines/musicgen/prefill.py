@@ -11,7 +11,8 @@ import math
 from torch import Tensor
 from torch.nn import functional
 
-from loopgen.engines.musicgen.step import Buffers, apply, normalise
+from loopgen.engines.musicgen.int8 import apply
+from loopgen.engines.musicgen.step import Buffers, normalise
 from loopgen.engines.musicgen.weights import LayerWeights, Weights
 
 
@@ -60,7 +61,11 @@ def prefill(weights: Weights, buffers: Buffers, row: int, inputs: Tensor) -> Non
 
 
 def share(buffers: Buffers, source: int, row: int, length: int) -> None:
-    """Give a row the first ``length`` cache slots of another."""
+    """Give a row what another was told, and the first ``length`` cache slots of it."""
+    if row < buffers.size.crossed:
+        for cross in (buffers.cross_keys, buffers.cross_values):
+            cross[:, row] = cross[:, source]
+        buffers.cross_bias[row] = buffers.cross_bias[source]
     for cache in (buffers.keys, buffers.values):
         cache[:, row, :, :length] = cache[:, source, :, :length]
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from loopgen.engines.musicgen import sampling
+from loopgen.engines.musicgen.int8 import apply
 from loopgen.engines.musicgen.weights import Matrix, Norm, Weights
 
 NOISE_STEPS = 16
@@ -145,7 +146,11 @@ def borrow(weights: Weights, size: Size) -> Iterator[Buffers]:
     if buffers is None:
         while len(weights.spare) >= SPARE_BUFFERS:
             weights.spare.popitem(last=False)
-        buffers = allocate(weights, size)
+        try:
+            buffers = allocate(weights, size)
+        except torch.OutOfMemoryError:
+            weights.spare.clear()
+            buffers = allocate(weights, size)
     try:
         yield buffers
     finally:
@@ -154,23 +159,19 @@ def borrow(weights: Weights, size: Size) -> Iterator[Buffers]:
             weights.spare.popitem(last=False)
 
 
-def apply(x: Tensor, matrix: Matrix) -> Tensor:
-    """``x`` (..., in features) times the matrix's transpose."""
-    return functional.linear(x, matrix)
-
-
 class TorchStep:
     """The step in plain PyTorch: eager on any device, and what faster ones are compared with.
 
     A take is to have the same tokens alone as among others, but matrix products are computed in an order, and so with
     last bits, that depends on the number of rows. So rows are filled up with zeros to whole tiles: on CUDA all products
-    are of 16 rows, which cost what one costs; MKL's order is the same from 4 rows on (measured: fewer differ).
+    are of 16 rows, which cost what one costs; MKL's order is the same from 4 rows on (measured: fewer differ). Products
+    with int8 matrices are row by row anyway.
     """
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
         shape = weights.shape
-        self.tile = 16 if weights.device.type == "cuda" else 4
+        self.tile = 16 if weights.device.type == "cuda" else 4 if isinstance(weights.heads, Tensor) else 1
         # one table and one look-up for all codebooks: each has its own range of rows
         self.offsets = torch.arange(shape.codebooks, device=weights.device) * (shape.cards + 1)
 

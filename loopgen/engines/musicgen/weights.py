@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from loopgen.engines.musicgen.int8 import Int8Matrix
 from loopgen.errors import EngineUnavailable
 
 if TYPE_CHECKING:
     from loopgen.engines.musicgen.step import Buffers, Size
 
-Matrix = Tensor
-"""Output by input features: ``x`` is multiplied by its transpose."""
+Matrix = Tensor | Int8Matrix
+"""Output by input features; ``int8.apply(x, matrix)`` multiplies by its transpose."""
 Norm = tuple[Tensor, Tensor]
 """Weight and bias of a layer norm, both ``(width,)``; its epsilon is PyTorch's default, 1e-5."""
 
@@ -99,7 +100,7 @@ class Weights:
     positions: Tensor
     heads: Matrix
     norm: Norm
-    spare: OrderedDict[Size, Buffers] = field(default_factory=OrderedDict, repr=False)
+    spare: OrderedDict[Size, Buffers] = field(default_factory=OrderedDict, init=False, repr=False)
 
     @property
     def dtype(self) -> torch.dtype:
