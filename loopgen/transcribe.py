@@ -18,6 +18,7 @@ import soxr
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
+from loopgen.chroma import heard
 from loopgen.errors import AudioUnreadable
 from loopgen.music.audio import Audio
 from loopgen.music.melody import Melody, Note
@@ -56,6 +57,7 @@ def hear_melody(audio: Audio, bpm: Fraction) -> Melody:
     """The melody of a clip: notes in quarters of ``bpm``, as long as the clip (in whole quarters).
 
     One note at a time: of chords and mixes it is the strongest. Pitch classes are reliable, octaves an estimate.
+    The strongest pitch class of every moment comes along as ``Melody.heard``.
     Raises ``AudioUnreadable`` where no note is heard, the clip lasts longer than two minutes, or librosa is missing.
     """
     try:
@@ -88,7 +90,8 @@ def hear_melody(audio: Audio, bpm: Fraction) -> Melody:
             notes.append(Note(start / quarter, pitch, (stop - start) / quarter, velocity))
     if not notes:
         raise _nothing_heard("nothing in it has a clear pitch")
-    return Melody(tuple(notes), _length(audio.seconds / quarter, max(note.start + note.duration for note in notes)))
+    length = _length(audio.seconds / quarter, max(note.start + note.duration for note in notes))
+    return Melody(tuple(notes), length, heard(audio, length * quarter))
 
 
 def _nothing_heard(why: str) -> AudioUnreadable:
