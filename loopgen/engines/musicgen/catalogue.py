@@ -119,11 +119,19 @@ MODELS = (
 )
 
 
-def memory_bytes(parameters: int, layers: int, width: int, precision: str, takes: int = 1) -> int:
-    """``Known.memory_bytes`` for any decoder of so many parameters."""
+def memory_bytes(
+    parameters: int,
+    layers: int,
+    width: int,
+    precision: str,
+    takes: int = 1,
+    *,
+    others: int = T5_PARAMETERS + CODEC_PARAMETERS,
+) -> int:
+    """``Known.memory_bytes`` for any decoder of so many parameters, and ``others`` of T5 and codec."""
     row = 2 * layers * width * _FRAMES  # keys and values
     cached = 2 * takes * row * (4 if precision in ("fp32", "int8") else 2)
-    return int(parameters * BYTES[precision] + 4 * (T5_PARAMETERS + CODEC_PARAMETERS) + cached + _ROOM)
+    return int(parameters * BYTES[precision] + 4 * others + cached + _ROOM)
 
 
 def find(name: str) -> Known:
