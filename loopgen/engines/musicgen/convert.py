@@ -43,53 +43,49 @@ logging: Any = _logging  # untyped
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Converted:
-    """``model`` is a MusicgenForConditionalGeneration or MusicgenMelodyForConditionalGeneration in evaluation mode, on
-    the CPU; ``text_encoder`` the folder of its T5, where the tokenizer lies.
+    """A checkpoint as transformers would have saved it.
+
+    Attributes:
+        config: ``MusicgenConfig`` or ``MusicgenMelodyConfig``.
+        state: all weights under transformers' names, as the files have them (often fp16), on the CPU.
+        text_encoder: the folder of its T5, where the tokenizer lies.
+        folder: where it came from.
     """
 
-    model: Any
+    config: Any
+    state: State
     text_encoder: Path
+    folder: Path
+
+    @property
+    def model(self) -> Any:
+        """The whole model, made anew, in fp32 and evaluation mode; raises ``EngineUnavailable`` where weights lack."""
+        with _quiet():
+            return _filled(self)
 
 
-def convert(folder: Path, *, dtype: torch.dtype = torch.float32, find: Find = part) -> Converted:
-    """Load the audiocraft model in ``folder`` as one of transformers, its weights as ``dtype``.
+def convert(folder: Path, *, find: Find = part) -> Converted:
+    """Read the audiocraft model in ``folder`` as one of transformers.
 
     A T5 or codec that is only named is taken from ``folder / NAME`` where there is such a folder, else from
     ``find(NAME)``. Raises ``EngineUnavailable`` where a file cannot be read, or describes a model of another kind.
     """
     with _quiet():
-        return _convert(folder, dtype, find)
-
-
-def _convert(folder: Path, dtype: torch.dtype, find: Find) -> Converted:
-    lm = read(folder / LM_FILE)
-    settings = Settings(lm, folder / LM_FILE)
-    codec_config, state = _codec(folder, find)
-    config = _decoder_config(settings, codec_config)
-    text_encoder = _place(settings.get("conditioners.description.t5.name"), folder, find)
-    t5 = _loaded(T5EncoderModel, text_encoder)
+        lm = read(folder / LM_FILE)
+        settings = Settings(lm, folder / LM_FILE)
+        codec, state = _codec(folder, find)
+        decoder = _decoder_config(settings, codec)
+        text_encoder = _place(settings.get("conditioners.description.t5.name"), folder, find)
+        t5 = _loaded(T5EncoderModel, text_encoder)
     state |= {f"text_encoder.{name}": weight for name, weight in t5.state_dict().items()}
     # a T5 that was trained along comes with the language model, and takes the place of the plain one
     state |= _renamed(lm["best_state"], _LM_NAMES, folder / LM_FILE)
-    parts: dict[str, Any] = {"text_encoder": t5.config, "audio_encoder": codec_config, "decoder": config}
-    kind: Any
-    whole: Any
-    if isinstance(config, MusicgenMelodyDecoderConfig):
-        kind, whole = MusicgenMelodyForConditionalGeneration, MusicgenMelodyConfig
-        parts |= {"num_chroma": 12, "chroma_length": _chroma_length(settings)}
+    parts: dict[str, Any] = {"text_encoder": t5.config, "audio_encoder": codec, "decoder": decoder}
+    if isinstance(decoder, MusicgenMelodyDecoderConfig):
+        config: Any = MusicgenMelodyConfig(**parts, num_chroma=12, chroma_length=_chroma_length(settings))
     else:
-        kind, whole = MusicgenForConditionalGeneration, MusicgenConfig
-    model = _filled(kind, whole(**parts), state, dtype, folder)
-    seconds = settings.get("dataset.segment_duration")
-    model.generation_config.update(
-        decoder_start_token_id=config.vocab_size,
-        pad_token_id=config.vocab_size,
-        bos_token_id=config.vocab_size,
-        do_sample=True,
-        guidance_scale=float(settings.get("classifier_free_guidance.inference_coef", 3.0)),
-        max_length=int(seconds * codec_config.frame_rate),
-    )
-    return Converted(model.eval(), text_encoder)
+        config = MusicgenConfig(**parts)
+    return Converted(config, state, text_encoder, folder)
 
 
 _PLAIN = {  # what MusicGen's decoder in transformers takes for granted
@@ -322,14 +318,14 @@ def _normed(state: State) -> State:
     return out
 
 
-def _filled(kind: Any, config: Any, state: State, dtype: torch.dtype, folder: Path) -> Any:
-    """The model with exactly these weights; raises ``EngineUnavailable`` where some are missing."""
-    books = config.audio_encoder.num_quantizers
-    beyond = re.compile(r"audio_encoder\.quantizer\.layers\.(\d+)\..*")  # codebooks that the model does not use
-    state = {name: w for name, w in state.items() if not ((m := beyond.match(name)) and int(m[1]) >= books)}
+def _filled(converted: Converted) -> Any:
+    """The model with exactly these weights."""
+    config, state, folder = converted.config, converted.state, converted.folder
+    is_melody = isinstance(config, MusicgenMelodyConfig)
+    kind: Any = MusicgenMelodyForConditionalGeneration if is_melody else MusicgenForConditionalGeneration
     try:
         model, report = kind.from_pretrained(
-            None, config=config, state_dict=state, dtype=dtype, output_loading_info=True
+            None, config=config, state_dict=dict(state), dtype=torch.float32, output_loading_info=True
         )
     except RuntimeError as error:  # shapes that do not fit
         raise EngineUnavailable(f"{folder} is not the model that its settings say: {error}") from error
@@ -339,9 +335,13 @@ def _filled(kind: Any, config: Any, state: State, dtype: torch.dtype, folder: Pa
     for name in ("enc_to_dec_proj", "audio_enc_to_dec_proj"):  # transformers drops a projection between equal widths
         if not hasattr(model, name) and f"{name}.weight" in state:
             weight = state[f"{name}.weight"]
-            setattr(model, name, torch.nn.Linear(weight.shape[1], weight.shape[0], dtype=dtype))
+            setattr(model, name, torch.nn.Linear(weight.shape[1], weight.shape[0]))
             getattr(model, name).load_state_dict({part: state[f"{name}.{part}"] for part in ("weight", "bias")})
-    return model
+    pad = config.decoder.vocab_size
+    model.generation_config.update(
+        decoder_start_token_id=pad, pad_token_id=pad, bos_token_id=pad, do_sample=True, guidance_scale=3.0
+    )
+    return model.eval()
 
 
 @contextmanager

@@ -26,15 +26,18 @@ _EXPORT = "a model that audiocraft trained is exported by export_lm and export_e
 
 
 def read(file: Path) -> dict[str, Any]:
-    """A checkpoint, on the CPU; only plain data and tensors are unpickled, no code of the file's is run.
+    """A checkpoint, on the CPU, its tensors mapped from the file; only data is unpickled, no code of the file's is run.
 
     Raises ``EngineUnavailable`` where it cannot be read or is none.
     """
     try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        try:
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:  # the format of torch before 1.6 cannot be mapped
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise EngineUnavailable(f"{file} is damaged, or holds objects besides weights and text; {_EXPORT}") from error
-    except (OSError, RuntimeError, EOFError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
         raise EngineUnavailable(f"{file} cannot be read: {str(error).partition('.')[0] or 'it is empty'}") from error
     if not isinstance(checkpoint, dict) or not ("best_state" in checkpoint or "pretrained" in checkpoint):
         raise EngineUnavailable(f"{file} is no exported model: it has no 'best_state'; {_EXPORT}")
