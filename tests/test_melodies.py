@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import pickle
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from loopgen.chroma import SLICE_SECONDS
 from loopgen.engines.sketch.engine import SketchEngine
 from loopgen.errors import AudioUnreadable, InvalidRequest
 from loopgen.melodies import read_melody
@@ -168,3 +171,43 @@ def test_the_loop_begins_with_the_first_bar_of_the_melody() -> None:
         asked = {"prompt": "rock", "bpm": 140, "bars": 3, "seed": seed, "chords": "Am F G"}
         (loop,) = generate(settle(asked).request)
         assert loop.recipe["grid"]["loop_start"] == pytest.approx(bar, abs=1e-3)
+
+
+def test_a_recording_brings_its_chroma_and_the_others_do_not(tmp_path: Path) -> None:
+    for kind in ("notes", "mid"):
+        assert read_melody(written(tmp_path, kind)).heard == ""
+    melody = read_melody(written(tmp_path, "wav"))
+    seconds = 8 * 60 / float(BPM)
+    assert len(melody.heard) == round(seconds / SLICE_SECONDS)
+    middles = [int((note.start + 0.6 * note.duration) / 8 * len(melody.heard)) for note in TUNE]
+    assert [int(melody.heard[k], 12) for k in middles] == [note.pitch % 12 for note in TUNE]
+
+
+def test_the_chroma_goes_where_the_request_goes(tmp_path: Path) -> None:
+    melody = read_melody(written(tmp_path, "wav"))
+    assert pickle.loads(pickle.dumps(melody)) == melody
+    assert json.loads(json.dumps(melody.heard)) == melody.heard
+    assert len(melody.heard) < 200, "small enough for a recipe"
+    assert Melody(melody.notes, melody.length) != melody
+    assert {melody, Melody(melody.notes, melody.length, melody.heard)} == {melody}
+    with pytest.raises(InvalidRequest, match=r"melody heard: .* digits in base 12"):
+        Melody((), 4, "0123C")
+
+
+def test_what_is_no_melody_is_taken_out_first_where_that_is_asked_for(tmp_path: Path) -> None:
+    clip = sung(TUNE, saw, BPM)
+    low = sung([Note(note.start, 35, note.duration) for note in TUNE], saw, BPM)
+    path = tmp_path / f"with bass {BPM} bpm.wav"
+    soundfile.write(path, 0.2 * clip.samples + 0.8 * low.samples, RATE)
+    asked: list[int] = []
+
+    def separate(audio: Audio) -> Audio:
+        asked.append(audio.frames)
+        return audio.with_samples(audio.samples - 0.8 * low.samples[: audio.frames])
+
+    with_bass, without = read_melody(path), read_melody(path, separate=separate)
+    assert asked == [clip.frames]
+    assert agreement(without, TUNE) >= 0.9 > 0.5 > agreement(with_bass, TUNE)
+    assert without.heard != with_bass.heard
+    assert read_melody("A4 C5", separate=separate).length == 2
+    assert len(asked) == 1
