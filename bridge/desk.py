@@ -13,8 +13,8 @@ from bridge.peers import Address, Peer, Sender
 from bridge.post import Post
 from bridge.protocol import Call
 from bridge.session import Session
-from loopgen.errors import UnknownJob
-from loopgen.jobs import Generate, Job, Jobs, Retempo
+from loopgen.errors import InvalidRequest, UnknownJob
+from loopgen.jobs import From, Generate, Job, Jobs, Retempo
 
 
 @dataclass(slots=True)
@@ -50,7 +50,8 @@ class Desk:
         given = protocol.read_pairs(call.rest)
         folder = given.pop("folder", None) or self._session["folder"] or ""
         melody = sender.clips.get(given.pop("melody")) if "melody" in given else None
-        self._submit(Generate(self._session.order(given), melody, folder), call, sender)
+        begin = _begin(given)
+        self._submit(Generate(self._session.order(given), melody, folder, begin), call, sender)
 
     def retempo(self, call: Call, sender: Sender) -> None:
         """Take an order for another tempo."""
@@ -158,6 +159,14 @@ class Desk:
 def _contents(call: Call) -> int:
     """What tells one order from another, in little room."""
     return hash((call.command.address, *call.values.values(), *call.rest))
+
+
+def _begin(given: dict[str, Any]) -> From | None:
+    """Take the loop that is to be gone on from out of an order; raises ``InvalidRequest`` for two of them."""
+    named = {how: _bare(loop) for how in ("continue", "vary") if (loop := given.pop(how, ""))}
+    if len(named) > 1:
+        raise InvalidRequest("vary", named["vary"], "either continue or vary")
+    return next((From(how, loop) for how, loop in named.items()), None)
 
 
 def _bare(loop: str) -> str:

@@ -21,7 +21,7 @@ from bridge.protocol import INBOX, PORT
 from bridge.service import Notice, Service
 from bridge.session import Session
 from bridge.slow import Slow
-from loopgen.engines.base import engines
+from loopgen.engines.base import Hardware, engines
 from loopgen.errors import InvalidRequest, OutputUnwritable, PortTaken
 from loopgen.jobs import Jobs
 
@@ -44,6 +44,7 @@ class Server:
         *,
         output: Path,
         engine: str = "auto",
+        hardware: Hardware = Hardware(),  # noqa: B008 - frozen
         file_format: str = "wav",
         stretcher: str = "auto",
         queue: int = 64,
@@ -59,6 +60,7 @@ class Server:
         self.jobs = Jobs(
             self.output,
             engine=engine,
+            hardware=hardware,
             stretcher=stretcher,
             file_format=file_format,
             own_presets=self._own_presets,

@@ -15,7 +15,7 @@ from loopgen.errors import InvalidRequest
 from loopgen.music.chords import parse_chords
 from loopgen.music.melody import Melody
 from loopgen.music.prompt import read_prompt
-from loopgen.music.request import SEED_MAX, LoopRequest, Opening
+from loopgen.music.request import SEED_MAX, LoopRequest
 from loopgen.music.sampling import Sampling
 
 ASKED: Mapping[str, str] = MappingProxyType(
@@ -61,7 +61,6 @@ class Settled:
 def settle(
     asked: Mapping[str, Any],
     melody: Melody | None = None,
-    opening: Opening | None = None,
     *,
     own_presets: Path | None = None,
     otherwise: Mapping[str, Any] | None = None,
@@ -106,7 +105,19 @@ def settle(
         rate=rest["rate"],
         engine=rest["engine"],
         sampling=Sampling(**{name: rest[name] for name in _SAMPLING if name in rest}),
-        opening=opening,
         takes=rest["takes"],
     )
     return Settled(request, intent.notes)
+
+
+def after(asked: Mapping[str, Any], old: LoopRequest) -> dict[str, Any]:
+    """An order that goes on from an earlier loop: what it leaves open is as in that one's request.
+
+    >>> after({"prompt": "with more bass"}, LoopRequest("dub", "60.23", bars=2, key="Am"))["key"]
+    'Am'
+    """
+    given = {name: value for name, value in asked.items() if value is not None}
+    known = {"bpm": old.bpm, "bars": old.bars, "meter": str(old.meter), "key": str(old.key) if old.key else None}
+    if "preset" not in given and old.prompt:
+        known["prompt"] = old.prompt
+    return {**known, **given}

@@ -20,10 +20,12 @@ from types import MappingProxyType
 from typing import Any
 
 from loopgen.errors import SettingUnusable
+from loopgen.music.request import TAKES_MAX
 from loopgen.music.tempo import RATE_RANGE
 
 FORMATS = ("wav", "float", "flac")
 STRETCHERS = ("auto", "vocoder", "signalsmith", "rubberband", "resample")
+PRECISIONS = ("auto", "bf16", "fp16", "fp32", "int8")
 PORT = 11_200
 
 _BYTES_MAX = 1_000_000
@@ -34,14 +36,19 @@ class Settings:
     """Everything that can be set; checked by ``resolve``.
 
     ``host`` and ``port`` are where the server listens (port 0: any that is free), ``output`` its folder of loops,
-    ``queue`` how many jobs may wait; ``engine``, ``rate`` (Hz), ``format`` and ``stretcher`` are used where a request
-    does not say; ``presets`` is the folder of the user's own.
+    ``queue`` how many jobs may wait; ``engine``, ``takes``, ``rate`` (Hz), ``format`` and ``stretcher`` are used where
+    a request does not say; ``presets`` is the folder of the user's own. ``device``, ``precision`` and ``threads`` are
+    what engines with models compute on (``loopgen.engines.base.Hardware``).
     """
 
     host: str
     port: int
     output: Path
     engine: str
+    takes: int
+    device: str
+    precision: str
+    threads: int
     rate: int
     format: str
     stretcher: str
@@ -109,6 +116,10 @@ def _defaults(file: Path) -> Mapping[str, Any]:
         "port": PORT,
         "output": platformdirs.user_music_path() / "loopgen",
         "engine": "auto",
+        "takes": 0,
+        "device": "auto",
+        "precision": "auto",
+        "threads": 0,
         "rate": 44_100,
         "format": "wav",
         "stretcher": "auto",
@@ -198,7 +209,14 @@ _FIELDS: Mapping[str, tuple[str, _Reader]] = MappingProxyType(
         "host": ("an address of this machine, like 127.0.0.1", _matching(r"[A-Za-z0-9.:%_-]{1,255}")),
         "port": ("a whole number from 0 to 65535, like 11200", _whole(0, 65_535)),
         "output": ('a folder, like "~/Music/loopgen"', _folder),
-        "engine": ("an engine of `loopgen engines`, or auto", _matching(r"[A-Za-z0-9_.-]{1,64}")),
+        "engine": ("an engine of `loopgen engines`, or auto", _matching(r"[A-Za-z0-9_.-]{1,64}(:[^\0]{1,4096})?")),
+        "takes": (
+            f"a whole number of takes made at once, 1 to {TAKES_MAX}, or 0 for the engine's own",
+            _whole(0, TAKES_MAX),
+        ),
+        "device": ("auto, cpu, mps, cuda or cuda:1", _matching(r"auto|cpu|mps|cuda(:[0-9]{1,2})?")),
+        "precision": (f"one of {', '.join(PRECISIONS)}", _matching("|".join(PRECISIONS))),
+        "threads": ("a whole number of processor threads, 1 to 1024, or 0 for all cores", _whole(0, 1024)),
         "rate": (f"a whole sample rate from {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz, like 48000", _whole(*RATE_RANGE)),
         "format": (f"one of {', '.join(FORMATS)}", _matching("|".join(FORMATS))),
         "stretcher": (f"one of {', '.join(STRETCHERS)}", _matching("|".join(STRETCHERS))),

@@ -87,24 +87,25 @@ OPENING_SECONDS = 10.0
 CONTINUE, VARY = "continue", "vary"
 
 
-def opening(loop: Loop, bpm: Fraction, how: str, name: str = "") -> Opening:
-    """What takes go on from: a finished loop, on the tempo ``bpm``.
+def opening(loop: Loop, request: LoopRequest, how: str, name: str = "") -> Opening:
+    """What takes go on from: a finished loop, on the request's tempo.
 
     Args:
         loop: with its audio; a loop is a ring, so that its last bar leads into its first.
-        bpm: quarter notes a minute; the loop is stretched where it has another.
+        request: says the tempo, to which the loop is stretched where it has another.
         how: ``"continue"``: the new loop goes on from the old one's end. ``"vary"``: it begins with the first quarter
             of the old one's bars, and goes its own way from there.
         name: of the old loop, for the recipe.
 
-    Raises ``InvalidRequest`` for another ``how``, or a loop that is silent.
+    Raises ``InvalidRequest`` for another ``how``, a loop that is silent or of another meter than the request.
     """
     if how not in (CONTINUE, VARY):
         raise InvalidRequest("opening", how, f"{CONTINUE!r} or {VARY!r}")
     if not loop.audio.samples.any():
         raise InvalidRequest(how, name, "a loop that is not silent")
-    old = loop.request
-    audio = loop.audio
+    old, bpm, audio = loop.request, request.bpm, loop.audio
+    if old.meter != request.meter:
+        raise InvalidRequest("meter", str(request.meter), f"{old.meter}, as in the loop that it goes on from")
     if old.bpm != bpm:
         audio = conform(audio, replace(old, bpm=bpm, rate=audio.rate), source_bpm=old.bpm, downbeat=0.0).audio
     kept = max(old.bars // 4, 1 if old.bars > 1 else 0) if how == VARY else 0

@@ -89,7 +89,7 @@ def test_a_batch_is_cancelled_while_its_loops_are_made() -> None:
 
 
 def test_an_opening_needs_an_engine_that_goes_on_from_audio() -> None:
-    opening = studio.opening(pulse_loop(), parse_bpm("127.9"), "continue", "a.wav")
+    opening = studio.opening(pulse_loop(), LoopRequest("x", "127.9"), "continue", "a.wav")
     with pytest.raises(InvalidRequest, match=r"opening: 'a.wav' cannot be used; give an engine .* moody cannot"):
         list(studio.generate(LoopRequest("x", 120, opening=opening), engine=Moody()))
 
@@ -97,7 +97,7 @@ def test_an_opening_needs_an_engine_that_goes_on_from_audio() -> None:
 @pytest.mark.parametrize(("bars", "how", "lead", "kept"), [(4, "continue", 4, 0), (4, "vary", 4, 1), (1, "vary", 1, 0)])
 def test_an_opening_is_whole_bars_of_the_ring(bars: int, how: str, lead: int, kept: int) -> None:
     loop = pulse_loop(bars=bars)
-    opening = studio.opening(loop, loop.request.bpm, how)
+    opening = studio.opening(loop, loop.request, how)
     bar = loop.audio.frames / bars
     assert opening.kept == kept
     assert opening.audio.frames == round(bar * (lead + kept))
@@ -110,16 +110,21 @@ def test_an_opening_is_whole_bars_of_the_ring(bars: int, how: str, lead: int, ke
 
 def test_an_opening_is_laid_on_the_tempo_that_is_asked_for() -> None:
     loop = pulse_loop(bars=2)
-    opening = studio.opening(loop, parse_bpm("120"), "continue")
+    opening = studio.opening(loop, LoopRequest("x", 120), "continue")
     assert opening.audio.frames == loop_frames(parse_bpm("120"), 2, loop.request.meter, loop.audio.rate)
     assert isinstance(opening, Opening)
+
+
+def test_an_opening_has_the_meter_of_its_loop() -> None:
+    with pytest.raises(InvalidRequest, match="meter: '3/4' cannot be used; give 4/4, as in the loop"):
+        studio.opening(pulse_loop(), LoopRequest("x", 120, meter="3/4"), "vary")
 
 
 def test_a_silent_loop_opens_nothing() -> None:
     loop = pulse_loop()
     silent = replace(loop, audio=loop.audio.with_samples(0 * loop.audio.samples))
     with pytest.raises(InvalidRequest, match="a loop that is not silent"):
-        studio.opening(silent, loop.request.bpm, "vary")
+        studio.opening(silent, loop.request, "vary")
 
 
 def test_progress_rises_and_may_cancel() -> None:

@@ -35,6 +35,17 @@ def add_command(commands: Commands[P], name: str, run: Callable[[argparse.Namesp
     return command
 
 
+HARDWARE = ("device", "precision", "threads")
+"""Options, and settings, for engines with models."""
+
+
+def add_hardware(command: argparse.ArgumentParser) -> None:
+    """Add the options of ``HARDWARE``."""
+    command.add_argument("--device", metavar="NAME", help="for models: auto (the default), cuda, cuda:1, mps or cpu")
+    command.add_argument("--precision", metavar="NAME", help="for models: auto (the default), bf16, fp16, fp32, int8")
+    command.add_argument("--threads", metavar="N", help="for models on the CPU (default: all cores)")
+
+
 def say(line: str) -> None:
     """Tell the user something that is not the command's result."""
     print(line, file=sys.stderr, flush=True)

@@ -6,10 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from loopgen.cli.common import Commands, Parser, add_command, plain_terminal, print_json, say
+from loopgen.cli.common import HARDWARE, Commands, Parser, add_command, add_hardware, plain_terminal, print_json, say
 
 if TYPE_CHECKING:  # heavy modules are imported by the command that needs them: --help answers at once
     from pathlib import Path
@@ -38,7 +39,20 @@ def _add_generate(commands: Commands[Parser]) -> None:
         "--seed", type=int, help="0 to 4294967295; the same seed gives the same loop (default: random)"
     )
     command.add_argument("--variations", type=int, default=1, metavar="K", help="how many loops (default: 1)")
+    command.add_argument("--continue", dest="go_on", metavar="LOOP", help="go on from the end of this loop")
+    command.add_argument("--vary", metavar="LOOP", help="begin like this loop, and go another way")
     _add_loop_options(command)
+    model = command.add_argument_group("engines with models")
+    model.add_argument("--takes", type=int, metavar="K", help="so many takes at once; the best become the loops")
+    model.add_argument("--temperature", type=float, metavar="T", help="how freely tokens are drawn, 0 to 10 (1)")
+    model.add_argument("--top-k", type=int, metavar="N", help="from so many of the likeliest tokens (250; 0: all)")
+    model.add_argument("--top-p", type=float, metavar="P", help="from the likeliest of this probability (0: by top-k)")
+    model.add_argument("--guidance", type=float, metavar="G", help="how closely the prompt is kept to, 0 to 20 (3)")
+    model.add_argument("--negative", metavar="WORDS", help="what it should not sound like (experimental)")
+    model.add_argument(
+        "--count-in", action="store_true", default=None, help="play the model a bar of clicks on the tempo first"
+    )
+    add_hardware(command)
 
 
 def _add_conform(commands: Commands[Parser]) -> None:
@@ -74,26 +88,56 @@ def _add_inspect(commands: Commands[Parser]) -> None:
 
 def _generate(options: argparse.Namespace) -> None:
     from loopgen import studio
+    from loopgen.engines import base
     from loopgen.melodies import read_melody
-    from loopgen.orders import ASKED, settle
+    from loopgen.orders import ASKED, after, settle
 
     chosen = _chosen(options)
     asked = {name: getattr(options, name) for name in ASKED}
-    order = partial(settle, own_presets=chosen.presets, otherwise={"engine": chosen.engine, "rate": chosen.rate})
+    earlier = _earlier(options)
+    if earlier:
+        asked = after(asked, earlier[1].request)
+    otherwise = {"engine": chosen.engine, "rate": chosen.rate, "takes": chosen.takes}
+    order = partial(settle, own_presets=chosen.presets, otherwise=otherwise)
     settled = order(asked)
     if options.melody is not None:  # a clip that does not say its tempo has the loop's
         settled = order(asked | {"seed": settled.request.seed}, read_melody(options.melody, bpm=settled.request.bpm))
-    delivery = _Delivery(options, chosen, settled.request, settled.notes)
-    for loop in studio.generate(settled.request, stretcher=chosen.stretcher, progress=delivery.progress):
+    request = settled.request
+    delivery = _Delivery(options, chosen, request, settled.notes)
+    if earlier:
+        how, loop, name = earlier
+        request = replace(request, opening=studio.opening(loop, request, how, name))
+    hardware = base.Hardware(chosen.device, chosen.precision, chosen.threads)
+    engine = base.load(
+        request.engine, hardware, lambda share: delivery.progress(0.0, f"loading the model: {share:.0%}")
+    )
+    for loop in studio.generate(request, engine=engine, stretcher=chosen.stretcher, progress=delivery.progress):
         delivery.add(loop)
     delivery.close()
+
+
+def _earlier(options: argparse.Namespace) -> tuple[str, Loop, str] | None:
+    """The loop that is to be gone on from: how, the loop, its name."""
+    from pathlib import Path
+
+    from loopgen import studio
+    from loopgen.errors import InvalidRequest
+
+    given = {studio.CONTINUE: options.go_on, studio.VARY: options.vary}
+    named = {how: file for how, file in given.items() if file is not None}
+    if len(named) > 1:
+        raise InvalidRequest("vary", options.vary, "either --continue or --vary")
+    for how, file in named.items():
+        return how, studio.inspect(Path(file)), Path(file).name
+    return None
 
 
 def _chosen(options: argparse.Namespace) -> Settings:
     """The user's settings below the options that were given."""
     from loopgen import settings
 
-    flags = {"stretcher": options.stretcher}  # the others are checked, and refused, as parts of the request
+    names = ("stretcher", *HARDWARE)  # the others are checked, and refused, as parts of the request
+    flags = {name: getattr(options, name, None) for name in names}
     return settings.resolve(flags, os.environ, settings.config_file(os.environ)).settings
 
 

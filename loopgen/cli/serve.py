@@ -13,12 +13,13 @@ from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from loopgen.cli.common import INTERRUPTED, Commands, Parser, add_command, plain_terminal, say
+from loopgen.cli.common import HARDWARE, INTERRUPTED, Commands, Parser, add_command, add_hardware, plain_terminal, say
 
 if TYPE_CHECKING:
     from bridge.server import Server
     from bridge.service import Notice
     from loopgen.cli.board import Board, Lines
+    from loopgen.engines.base import Hardware
     from loopgen.settings import Settings
 
 WAITING_MAX = 2_000
@@ -30,7 +31,7 @@ PERIOD, IDLE = 0.05, 0.5
 GRACE = 0.3
 """Seconds in which a second interrupt counts as the first: a wrapper and the terminal may both send it."""
 
-FLAGS = ("host", "port", "output", "engine", "format", "stretcher", "presets")
+FLAGS = ("host", "port", "output", "engine", "takes", *HARDWARE, "format", "stretcher", "presets")
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -44,6 +45,8 @@ def add(commands: Commands[Parser]) -> None:
         "-o", "--output", metavar="FOLDER", help="where loops go (default: loopgen in your music folder)"
     )
     command.add_argument("--engine", metavar="NAME", help="an engine of `loopgen engines` (default: auto, the best)")
+    command.add_argument("--takes", metavar="K", help="takes drawn at once, of which the best become the loops")
+    add_hardware(command)
     command.add_argument("--format", metavar="NAME", help="wav (24 bits, the default), float or flac")
     command.add_argument("--stretcher", metavar="NAME", help="auto, or one by name (see the README)")
     command.add_argument("--presets", metavar="FOLDER", help="where presets of your own are kept")
@@ -55,10 +58,11 @@ def add(commands: Commands[Parser]) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     from loopgen import settings
+    from loopgen.engines.base import check
 
     flags = {name: getattr(options, name) for name in FLAGS}
     chosen = settings.resolve(flags, os.environ, settings.config_file(os.environ)).settings
-    _check_engine(chosen.engine)
+    check(chosen.engine)
     events = Events()
     with events.ended_by_signals():
         server = _make_server(chosen, events)
@@ -81,30 +85,15 @@ def _make_server(chosen: Settings, events: Events) -> Server:
         chosen.port,
         output=chosen.output,
         engine=chosen.engine,
+        hardware=Hardware(chosen.device, chosen.precision, chosen.threads),
         file_format=chosen.format,
         stretcher=chosen.stretcher,
         queue=chosen.queue,
         own_presets=chosen.presets,
         state_folder=state_folder(),
-        session={"rate": chosen.rate},
+        session={"rate": chosen.rate, "takes": chosen.takes},
         listener=events.put,
     )
-
-
-def _check_engine(name: str) -> None:
-    """Refuse an engine that cannot be had; raises ``EngineUnavailable``. Only the worker loads one."""
-    import difflib
-
-    from loopgen.engines.base import engines
-    from loopgen.errors import EngineUnavailable
-
-    known = {"auto": ""} | {engine.name: engine.reason if not engine.available else "" for engine in engines()}
-    if name not in known:
-        near = difflib.get_close_matches(name.lower(), known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-        raise EngineUnavailable(f"engine {name!r} is unknown; {hint}")
-    if known[name]:
-        raise EngineUnavailable(f"engine {name!r} is not available: {known[name]}")
 
 
 def _is_loopback(host: str) -> bool:

@@ -178,7 +178,7 @@ BUILT_IN = (
     ),
     EngineEntry(
         name="audiocraft",
-        description="the original library: MusicGen, MusicGen-Style, MAGNeT; audiocraft:NAME plays by one of its models",
+        description="the original library: MusicGen, MusicGen-Style, MAGNeT; audiocraft:NAME plays by one of them",
         licence="CC-BY-NC-4.0",
         target="loopgen.engines.audiocraft:AudiocraftEngine",
         quality=0,
@@ -216,6 +216,12 @@ def check(name: str) -> None:
         plain, model = _found(name, entries, broken)
         if reason := entries[plain].missing(model):
             raise EngineUnavailable(f"engine {name!r} is not available: {reason}")
+
+
+def has_models(name: str) -> bool:
+    """Whether an engine of this name plays by a model, which takes room; False for unknown ones."""
+    entry = _registry()[0].get(split(name)[0])
+    return entry is not None and entry.has_models
 
 
 def split(name: str) -> tuple[str, str]:

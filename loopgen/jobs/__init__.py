@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from loopgen.engines.base import Hardware
 from loopgen.jobs.supervisor import Supervisor
 from loopgen.jobs.table import Job, Table
-from loopgen.worker.messages import Delivered, Generate, Retempo, Setup
+from loopgen.worker.messages import Delivered, From, Generate, Retempo, Setup
 
-__all__ = ["Delivered", "Generate", "Job", "Jobs", "Retempo"]
+__all__ = ["Delivered", "From", "Generate", "Job", "Jobs", "Retempo"]
 
 
 class Jobs:
@@ -24,6 +25,7 @@ class Jobs:
     Args:
         output: the folder below which loops are written; made on demand.
         engine: what ``auto`` means here; loaded when the worker starts.
+        hardware: for engines with models.
         stretcher, file_format, own_presets: as for the command line.
         limit: how many jobs may wait.
         listener: told each change of a job by a snapshot, and its end exactly once; called by one thread only.
@@ -36,6 +38,7 @@ class Jobs:
         output: Path,
         *,
         engine: str = "auto",
+        hardware: Hardware = Hardware(),  # noqa: B008 - frozen
         stretcher: str = "auto",
         file_format: str = "wav",
         own_presets: Path | None = None,
@@ -45,7 +48,7 @@ class Jobs:
         stall: float = 600.0,
     ) -> None:
         self._table = Table(limit)
-        setup = Setup(output.absolute(), engine, stretcher, file_format, own_presets)
+        setup = Setup(output.absolute(), engine, stretcher, file_format, own_presets, hardware)
         self._supervisor = Supervisor(self._table, setup, listener, on_state, stall)
         self._thread = threading.Thread(target=self._supervisor.run, name="loopgen-jobs", daemon=True)
 

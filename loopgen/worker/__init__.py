@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -101,10 +102,13 @@ class _Worker:
         try:
             from loopgen import studio  # noqa: F401 - all that a job needs, before the first one
 
-            self._send(Progress("", 0.0, "loading the engine"))
-            return _facts(self._engine(self._setup.engine))
+            self._loading(0.0)
+            return _facts(self._engine(self._setup.engine, self._loading))
         except Exception as error:
             return Ready({}, *self._explained(error))
+
+    def _loading(self, share: float) -> None:
+        self._send(Progress("", share, "loading the engine"))
 
     def _done(self, order: Order) -> Ended:
         """Do the job; whatever happens becomes its end."""
@@ -139,20 +143,25 @@ class _Worker:
         from loopgen import studio
         from loopgen.music.request import LoopRequest
 
-        engine = self._engine(self._setup.engine)
+        engine = self._engine(self._setup.engine, self._loading)
         for _ in studio.generate(LoopRequest("warm-up", 120, 1), engine=engine, progress=checkpoint):
             pass
 
     def _generate(self, job: str, work: Generate, checkpoint: _Checkpoint) -> None:
         from loopgen import studio
-        from loopgen.orders import settle
+        from loopgen.orders import after, settle
 
-        settled = settle(work.asked, work.melody, own_presets=self._setup.own_presets)
+        old = self._takes.reread(work.begin.loop) if work.begin else None
+        asked = after(work.asked, old.request) if old else work.asked
+        settled = settle(asked, work.melody, own_presets=self._setup.own_presets)
+        request = settled.request
         if settled.notes:
             self._send(Noted(job, settled.notes))
         check_folder(self._folder(work.folder))  # what cannot be written is known before the work
-        engine = self._loaded(settled.request, checkpoint)
-        loops = studio.generate(settled.request, engine=engine, stretcher=self._setup.stretcher, progress=checkpoint)
+        if old and work.begin:
+            request = replace(request, opening=studio.opening(old, request, work.begin.how, work.begin.loop))
+        engine = self._loaded(request, checkpoint)
+        loops = studio.generate(request, engine=engine, stretcher=self._setup.stretcher, progress=checkpoint)
         for variation, loop in enumerate(loops, 1):
             self._deliver(job, work.folder, loop, variation, checkpoint)
 
@@ -171,7 +180,7 @@ class _Worker:
         self._send(Writing(job))  # before the look: who says stop and has not heard this knows that nothing is written
         checkpoint.look()
         kept = library.keep(loop, self._folder(folder), file_format=self._setup.file_format)
-        self._takes.keep(job, variation, kept.path.name, loop)
+        self._takes.keep(job, variation, kept.path, loop)
         request = loop.request
         if loop.warnings[1:]:
             which = f"loop {variation}: " if request.variations > 1 else ""
@@ -202,18 +211,25 @@ class _Worker:
         name = self._setup.engine if request.engine == "auto" else request.engine
         if name in self._engines:
             return self._engines[name]
-        checkpoint(0.0, f"loading the engine {name}")
-        engine = self._engine(name)
+        engine = self._engine(name, lambda share: checkpoint(0.0, f"loading the engine {name}: {share:.0%}"))
         if name == self._setup.engine:
             self._send(_facts(engine))
         return engine
 
-    def _engine(self, name: str) -> Engine:
+    def _engine(self, name: str, progress: Callable[[float], None]) -> Engine:
+        """The engine of this name, loaded where it is not; only one with a model is kept, as models are large."""
         from loopgen.engines import base
 
-        if name not in self._engines:
-            engine = base.load(name)
-            self._engines[name] = self._engines.setdefault(engine.name, engine)  # "auto" is another's name
+        plain, model = base.split(name)
+        found = self._engines.get(name)
+        if found is None and not model:  # "musicgen" is whichever of its models is loaded already
+            found = next((one for one in self._engines.values() if base.split(one.name)[0] == plain), None)
+        if found is None:
+            if base.has_models(name):
+                self._engines = {known: one for known, one in self._engines.items() if not base.has_models(one.name)}
+                gc.collect()
+            found = base.load(name, self._setup.hardware, progress)
+        self._engines[name] = self._engines.setdefault(found.name, found)  # "auto" is another's name
         return self._engines[name]
 
     def _send(self, message: object) -> None:

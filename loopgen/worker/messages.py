@@ -8,7 +8,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from loopgen.engines.base import Hardware
 from loopgen.music.melody import Melody
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """An earlier loop that takes go on from: ``how`` is ``continue`` or ``vary``; ``loop`` as for ``Retempo``."""
+
+    how: str
+    loop: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +27,7 @@ class Generate:
     asked: Mapping[str, Any]
     melody: Melody | None = None
     folder: str = ""
+    begin: From | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +137,5 @@ class Setup:
     stretcher: str
     file_format: str
     own_presets: Path | None
+    hardware: Hardware
     preload: bool = True

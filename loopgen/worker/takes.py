@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from loopgen.errors import TakeGone
 from loopgen.music.loop import Loop
@@ -14,6 +15,7 @@ TAKES, TAKE_BYTES = 32, 512 * 2**20
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
     names: tuple[str, ...]
+    path: Path
     loop: Loop
     size: int
 
@@ -24,21 +26,31 @@ class Takes:
     def __init__(self) -> None:
         self._kept: list[_Kept] = []
 
-    def keep(self, job: str, variation: int, file: str, loop: Loop) -> None:
-        """Remember a loop, by its file's name and its job's id."""
+    def keep(self, job: str, variation: int, path: Path, loop: Loop) -> None:
+        """Remember a loop, by the name of its file at ``path`` and its job's id."""
         if loop.take is None:
             return
         by_job = (f"{job}/{variation}", job) if variation == 1 else (f"{job}/{variation}",)
         slim = replace(loop, audio=loop.audio.with_samples(loop.audio.samples[:0]))  # the take is all that is needed
-        self._kept.append(_Kept((file, *by_job), slim, loop.take.audio.samples.nbytes))
+        self._kept.append(_Kept((path.name, *by_job), path, slim, loop.take.audio.samples.nbytes))
         while len(self._kept) > TAKES or sum(kept.size for kept in self._kept) > TAKE_BYTES:
             self._kept.pop(0)
 
     def find(self, name: str) -> Loop:
-        """The loop of this name; raises ``TakeGone``."""
+        """The loop of this name, without its own audio; raises ``TakeGone``."""
+        return self._find(name).loop
+
+    def reread(self, name: str) -> Loop:
+        """The loop of this name with its audio, from its file; raises ``TakeGone`` and ``AudioUnreadable``."""
+        from loopgen.audiofile import read_audio
+
+        kept = self._find(name)
+        return replace(kept.loop, audio=read_audio(kept.path))
+
+    def _find(self, name: str) -> _Kept:
         for kept in reversed(self._kept):
             if name in kept.names:
-                return kept.loop
+                return kept
         raise TakeGone(
             f"no take of {name[:80]!r} is kept: those of the last {TAKES} loops are, as long as the engine's process "
             "lives; generate it again at the new tempo with its seed (in the JSON beside the loop)"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from loopgen.engines.base import Hardware
 from loopgen.errors import Busy, UnknownJob
 from loopgen.jobs import Generate, Job, Jobs, Retempo
 from loopgen.music.melody import Melody, Note
@@ -188,7 +189,7 @@ def test_a_stop_that_comes_just_before_a_loop_is_written_is_heard(tmp_path: Path
     for is_cancelled in (True, False):
         pipe = Told()
         pipe.said = []
-        setup = Setup(tmp_path, "odd", "auto", "wav", None)
+        setup = Setup(tmp_path, "odd", "auto", "wav", None, Hardware())
         end = _Worker(pipe, setup)._done(Order("job", Generate(asked)))  # type: ignore[arg-type]
         assert end.state == ("cancelled" if is_cancelled else "done")
         assert any(isinstance(message, Made) for message in pipe.said) == (not is_cancelled)
