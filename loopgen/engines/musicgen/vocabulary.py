@@ -1,7 +1,8 @@
 """Words that MusicGen's training metadata has fields for: genres, instruments and moods.
 
 One line an entry: what the field says, then, after a colon, other ways to write it. A genre that is felt at one tempo
-however it is counted has that range of tempos in brackets.
+however it is counted has that range of tempos in brackets. Words that mean something else as often ("vibes", "swing")
+are left to the description.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ _GENRES = """
     tech house [116-135]
     progressive house [116-132]
     acid house [116-132]
+    bass house [116-132]
     afro house [112-128]
     lo-fi house [112-130]: lofi house
     techno [115-160]
@@ -72,7 +74,6 @@ _GENRES = """
     jazz
     smooth jazz
     acid jazz
-    swing
     bebop
     bossa nova: bossanova
     samba
@@ -97,7 +98,7 @@ _GENRES = """
     soundtrack: film score
     baroque
     chiptune: 8 bit, 8bit
-    world: world music
+    world music
     flamenco
     tango
     new age
@@ -125,7 +126,7 @@ _INSTRUMENTS = """
     sub bass: sub, subbass
     synth bass: moog bass, reese, reese bass, wobble bass
     acid bass: 303, tb 303, acid line
-    bass guitar: electric bass, slap bass, slap
+    bass guitar: electric bass, slap bass
     upright bass: double bass, acoustic bass, contrabass
     synth: synths, synthesizer, synthesizers, synthesiser
     synth pad: pad, pads
@@ -165,11 +166,11 @@ _INSTRUMENTS = """
     oboe
     accordion
     harmonica
-    choir: voices
+    choir
     bells: bell
     glockenspiel
     music box
-    vibraphone: vibes
+    vibraphone
     marimba
     xylophone
     kalimba

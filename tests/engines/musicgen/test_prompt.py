@@ -192,7 +192,13 @@ def test_a_progression_is_told_once_and_only_where_it_is_short() -> None:
     assert chord_symbols(Melody((), 4)) == []
 
 
-def test_every_spelling_is_there_once_and_finds_its_way() -> None:
+def test_words_that_mean_something_else_as_often_name_nothing() -> None:
+    assert describe(LoopRequest("summer vibes with swing at the end of the world", 100)) == (
+        "summer vibes with swing at the end of the world. bpm: 100.0. keywords: loop"
+    )
+
+
+def test_every_spelling_finds_its_entry() -> None:
     for spelling, (field, value) in entries().items():
         said = " ".join(spelling)
         assert f"{field}: {value}." in describe(LoopRequest(said, 100)) + "."
