@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from loopgen.engines.base import EngineEntry, Progress
+from loopgen.engines.base import EngineEntry, Preview, Progress
 from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid
 from loopgen.music.loop import Take
@@ -41,10 +41,18 @@ class Choir(Moody):
         self.asked: list[list[int]] = []
 
     def generate_batch(
-        self, request: LoopRequest, seeds: Sequence[int], *, progress: Progress | None = None
+        self,
+        request: LoopRequest,
+        seeds: Sequence[int],
+        *,
+        progress: Progress | None = None,
+        preview: Preview | None = None,
     ) -> list[Take]:
         self.asked.append(list(seeds))
-        return [self.generate(request, seed, progress=progress) for seed in seeds]
+        takes = [self.generate(request, seed, progress=progress) for seed in seeds]
+        if preview:
+            preview(takes[0].audio)
+        return takes
 
 
 class Broken:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bridge.server import Server
     from bridge.service import Notice
     from loopgen.cli.board import Board, Lines
-    from loopgen.engines.base import Hardware
     from loopgen.settings import Settings
 
 WAITING_MAX = 2_000
@@ -78,6 +77,7 @@ def _serve(options: argparse.Namespace) -> None:
 
 def _make_server(chosen: Settings, events: Events) -> Server:
     from bridge.server import Server
+    from loopgen.engines.base import Hardware
     from loopgen.settings import state_folder
 
     return Server(

@@ -20,12 +20,17 @@ from importlib.util import find_spec
 from typing import Any, Protocol, runtime_checkable
 
 from loopgen.errors import Cancelled, EngineUnavailable, LoopgenError
+from loopgen.music.audio import Audio
 from loopgen.music.loop import Take
 from loopgen.music.request import LoopRequest
 
 ENTRY_POINT_GROUP = "loopgen.engines"
 Progress = Callable[[float], None]
 """Told the share of the work that is done, 0 to 1; may raise (``Cancelled``) to stop the engine there and then."""
+
+
+Preview = Callable[[Audio], None]
+"""Told the audio of a take, piece by piece, while the rest of it is being made; what was told once stays."""
 
 
 @runtime_checkable
@@ -64,9 +69,17 @@ class BatchEngine(Engine, Protocol):
         """How many takes it makes at once when nobody says."""
 
     def generate_batch(
-        self, request: LoopRequest, seeds: Sequence[int], *, progress: Progress | None = None
+        self,
+        request: LoopRequest,
+        seeds: Sequence[int],
+        *,
+        progress: Progress | None = None,
+        preview: Preview | None = None,
     ) -> list[Take]:
-        """One take a seed, each the same as ``generate`` would make of its seed alone. Raises ``GenerationFailed``."""
+        """One take a seed, each the same as ``generate`` would make of its seed alone; ``preview`` hears the first.
+
+        Raises ``GenerationFailed``.
+        """
 
 
 MELODY, OPENING, SAMPLING = "melody", "opening", "sampling"

@@ -1,0 +1,278 @@
+"""MusicGen as an engine: a request becomes text, chroma and frames, these become tokens, and tokens become takes.
+
+``generate_batch`` is the whole story; each step is a file beside this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+
+from loopgen.engines.base import MELODY, OPENING, SAMPLING, Hardware, Preview, Progress
+from loopgen.engines.musicgen import catalogue, choice, codec, conditions, machine
+from loopgen.engines.musicgen.chroma import melody_chroma
+from loopgen.engines.musicgen.count_in import count_in
+from loopgen.engines.musicgen.load import Model, load
+from loopgen.engines.musicgen.plan import Plan, opening_bars, plan
+from loopgen.engines.musicgen.prompt import describe
+from loopgen.engines.musicgen.tokens import draw
+from loopgen.music.audio import Audio
+from loopgen.music.loop import Take
+from loopgen.music.request import LoopRequest
+from loopgen.music.tempo import bar_seconds
+
+VERSION = "1"
+"""Changes when the same seed, on the same device and versions, draws other tokens."""
+
+TAKES_ON_GPU, TAKES_ON_CPU = 4, 1
+"""A step reads all weights whatever the number of takes, so a GPU draws four for little more than the time of one."""
+
+_DRAWING = 0.95
+"""Share of the engine's work that is the drawing of tokens."""
+_CHUNK = 1_500
+_FIRST_CHUNK = 25
+"""Frames that are decoded at once: all of a window, or half a second where somebody listens."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Given:
+    """What the model goes on from: ``samples`` ``(n, channels)`` at its rate, of exactly ``seconds``."""
+
+    samples: NDArray[np.float32]
+    seconds: Fraction
+    is_count_in: bool
+
+
+class MusicGenEngine:
+    """One of MusicGen's models, in memory.
+
+    Args:
+        model: short name, name on the hub or folder; empty: the best of those that are here.
+        hardware: what to compute on.
+        progress: told how far the loading is; may raise to stop it.
+
+    Raises ``EngineUnavailable`` and ``OutOfMemory``.
+    """
+
+    version = VERSION
+
+    def __init__(
+        self, model: str = "", hardware: Hardware = Hardware(), progress: Progress | None = None  # noqa: B008 - frozen
+    ) -> None:
+        device = machine.device_of(hardware.device)
+        source = model or choice.choose(has_gpu=device.type != "cpu")
+        loaded = load(
+            source,
+            device=hardware.device,
+            precision=hardware.precision,
+            threads=hardware.threads,
+            progress=progress,
+        )
+        self._model = loaded
+        self.name = f"musicgen:{loaded.name}"
+        self.description = f"MusicGen, {loaded.name} on {machine.describe(loaded.device)} in {loaded.precision}"
+        self.licence = loaded.licence
+        self.abilities = frozenset({SAMPLING, OPENING} | ({MELODY} if loaded.is_melody else set()))
+        self.batch = TAKES_ON_CPU if loaded.device.type == "cpu" else TAKES_ON_GPU
+
+    @property
+    def model(self) -> Model:
+        """The model that it plays by."""
+        return self._model
+
+    def generate(self, request: LoopRequest, seed: int, *, progress: Progress | None = None) -> Take:
+        """One take; the tokens of a seed are the same alone and among others."""
+        return self.generate_batch(request, [seed], progress=progress)[0]
+
+    def generate_batch(
+        self,
+        request: LoopRequest,
+        seeds: Sequence[int],
+        *,
+        progress: Progress | None = None,
+        preview: Preview | None = None,
+    ) -> list[Take]:
+        """One take a seed, drawn in one pass, mono or stereo at the model's rate (32 kHz).
+
+        A count-in is not in the take; an opening is. ``progress`` may raise to cancel, every few frames; ``preview`` is
+        told the first take's audio, piece by piece, as soon as it is final.
+        """
+        model = self._model
+        with torch.inference_mode():
+            given = self._given(request)
+            planned = plan(request, opening=given.seconds if given else 0, frame_rate=model.frame_rate)
+            text = describe(request)
+            listener = codec.Preview(
+                model.codec, len(seeds), model.shape.channels, chunk=_FIRST_CHUNK if preview else _CHUNK
+            )
+            trim = round(given.seconds * model.sample_rate) if given and given.is_count_in else 0
+            audio = _Heard(listener, preview, model.sample_rate, trim)
+            self._draw(request, seeds, text, planned, given, audio, progress or (lambda share: None))
+            samples = audio.finish()
+        if progress:
+            progress(1.0)
+        return [self._take(request, seed, row, text, planned, given) for seed, row in zip(seeds, samples, strict=True)]
+
+    def _draw(
+        self,
+        request: LoopRequest,
+        seeds: Sequence[int],
+        text: str,
+        planned: Plan,
+        given: _Given | None,
+        audio: _Heard,
+        progress: Progress,
+    ) -> None:
+        """Draw window after window; ``audio`` hears each frame once."""
+        model = self._model
+        known = torch.zeros(len(seeds), model.shape.codebooks, 0, dtype=torch.int64)
+        if given and planned.opening:
+            samples = torch.from_numpy(given.samples[: planned.opening * model.codec.config.hop_length])
+            known = codec.encode(model.codec, samples, model.shape.channels).expand(len(seeds), -1, -1)
+        to_draw = planned.frames - planned.opening
+        for number, window in enumerate(planned.windows):
+            told = conditions.describe(
+                model, [text], negative=request.sampling.negative, chroma=self._chroma(request, planned, given, window)
+            )
+            prompt = known[..., known.shape[-1] - window.given :] if window.given else None
+            done = window.start + window.given - planned.opening
+            unheard = window.given if number else 0  # the first window's opening is heard too
+
+            def hear(frames: torch.Tensor, unheard: list[int] = [unheard]) -> None:  # noqa: B006 - one list a window
+                passed = min(unheard[0], frames.shape[-1])
+                unheard[0] -= passed
+                audio.hear(frames[..., passed:])
+
+            def tell(share: float, done: int = done, own: int = window.frames - window.given) -> None:
+                progress(_DRAWING * (done + share * own) / to_draw)
+
+            drawn = draw(
+                model,
+                told,
+                window.frames,
+                request.sampling,
+                [_window_seed(seed, number) for seed in seeds],
+                prompt=prompt,
+                progress=tell,
+                on_frames=hear,
+            )
+            known = drawn
+
+    def _chroma(self, request: LoopRequest, planned: Plan, given: _Given | None, window: Any) -> Any:
+        if request.melody is None or not self._model.is_melody:
+            return None
+        return melody_chroma(
+            request.melody,
+            request.bpm,
+            bar_one=planned.bar_one,
+            loop_quarters=request.bars * request.meter.quarters,
+            offset=Fraction(window.start, self._model.frame_rate),
+            silent_until=given.seconds if given and given.is_count_in else None,
+            frames=self._model.chroma_length,
+        )
+
+    def _given(self, request: LoopRequest) -> _Given | None:
+        """The opening at the model's rate, or the count-in; they end on a bar line."""
+        rate = self._model.sample_rate
+        if request.opening:
+            audio = request.opening.audio
+            bar = bar_seconds(request.bpm, request.meter)
+            bars = opening_bars(request, max(1, round(audio.seconds / float(bar))), frame_rate=self._model.frame_rate)
+            kept = audio.samples[max(0, audio.frames - round(bars * bar * audio.rate)) :]
+            if bars:
+                return _Given(_resampled(kept, audio.rate, rate), bars * bar, False)
+        if request.sampling.count_in:
+            clicks = count_in(request.bpm, request.meter, rate=rate)
+            return _Given(clicks.samples[:, None], clicks.downbeat, True)
+        return None
+
+    def _take(
+        self,
+        request: LoopRequest,
+        seed: int,
+        samples: NDArray[np.float32],
+        text: str,
+        planned: Plan,
+        given: _Given | None,
+    ) -> Take:
+        before = given.seconds if given and given.is_count_in else Fraction(0)
+        bar_one = float(planned.bar_one - before)
+        follows = request.melody is not None and self._model.is_melody
+        goes_on = given is not None and not given.is_count_in
+        return Take(
+            Audio(samples, self._model.sample_rate),
+            self.name,
+            seed,
+            facts=self._facts(request, text, planned),
+            start=bar_one if follows or goes_on else None,
+            cue=bar_one if follows or given else None,
+        )
+
+    def _facts(self, request: LoopRequest, text: str, planned: Plan) -> dict[str, Any]:
+        """What the recipe says about how the take was made; JSON values only."""
+        import transformers
+
+        model = self._model
+        known = catalogue.get(model.name)
+        return {
+            "kind": "neural",
+            "note": f"weights of {known.repo if known else model.name}: {model.licence}"
+            + (", not for music that is sold" if model.licence == catalogue.LICENCE else ""),
+            "licence": model.licence,
+            "version": VERSION,
+            "model": known.repo if known else model.name,
+            "text": text,
+            "sampling": asdict(request.sampling),
+            "frames": planned.frames,
+            "windows": len(planned.windows),
+            "follows_melody": request.melody is not None and model.is_melody,
+            "device": machine.describe(model.device),
+            "precision": model.precision,
+            "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+        }
+
+
+class _Heard:
+    """Makes audio of frames as they come, without what came before the music, and tells who listens."""
+
+    def __init__(self, listener: codec.Preview, preview: Preview | None, rate: int, trim: int) -> None:
+        self._listener, self._preview, self._rate, self._trim = listener, preview, rate, trim
+        self._parts: list[NDArray[np.float32]] = []
+
+    def hear(self, frames: torch.Tensor) -> None:
+        """The next frames of all takes, ``(takes, codebooks, n)``."""
+        self._add(self._listener.feed(frames))
+
+    def finish(self) -> NDArray[np.float32]:
+        """All audio, ``(takes, samples, channels)``, after the last frames."""
+        self._add(self._listener.finish())
+        return np.concatenate(self._parts, axis=1)
+
+    def _add(self, audio: torch.Tensor) -> None:
+        samples = audio.numpy()
+        passed = min(self._trim, samples.shape[1])
+        self._trim -= passed
+        samples = samples[:, passed:]
+        self._parts.append(samples)
+        if self._preview and samples.shape[1]:
+            self._preview(Audio(samples[0], self._rate))
+
+
+def _window_seed(seed: int, window: int) -> int:
+    """Each window of a take draws noise of its own; the first the seed's.
+
+    >>> _window_seed(7, 0), _window_seed(7, 1) == _window_seed(7 + 2**32, 0)
+    (7, True)
+    """
+    return seed + (window << 32)
+
+
+def _resampled(samples: NDArray[np.float32], rate: int, to: int) -> NDArray[np.float32]:
+    return np.ascontiguousarray(samples if rate == to else soxr.resample(samples, rate, to), dtype=np.float32)
