@@ -26,6 +26,7 @@ class _Order:
     replies: tuple[Address, ...]
     cancellers: tuple[Address, ...] = ()
     progressed: float = 0.0
+    previewed: float = 0.0
     delivered: int = 0
 
     def tell_also(self, replies: tuple[Address, ...]) -> None:
@@ -51,7 +52,8 @@ class Desk:
         folder = given.pop("folder", None) or self._session["folder"] or ""
         melody = sender.clips.get(given.pop("melody")) if "melody" in given else None
         begin = _begin(given)
-        self._submit(Generate(self._session.order(given), melody, folder, begin), call, sender)
+        preview = bool(given.pop("preview", self._session["preview"]))
+        self._submit(Generate(self._session.order(given), melody, folder, begin, preview), call, sender)
 
     def retempo(self, call: Call, sender: Sender) -> None:
         """Take an order for another tempo."""
@@ -131,6 +133,10 @@ class Desk:
             order.progressed = now
             self._post.answer(order.replies, "progress", job.id, job.fraction, job.stage)
             self._post.publish("jobs", "progress", job.id, job.fraction, job.stage, but=order.replies)
+        if job.preview and job.preview[1] != order.previewed:
+            order.previewed = job.preview[1]
+            self._post.answer(order.replies, "preview", job.id, *job.preview)
+            self._post.publish("jobs", "preview", job.id, *job.preview, but=order.replies)
         if job.has_ended:
             self._ended(job, order)
 

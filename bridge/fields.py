@@ -150,6 +150,7 @@ FIELDS = (
     Field(
         "count_in", "1: a bar of clicks is played to the model first", lambda v: whole("count_in", v, 0, 1) == 1, "i"
     ),
+    Field("preview", "1: the take so far is told while it is drawn", lambda v: whole("preview", v, 0, 1) == 1, "i"),
     Field(
         "continue", "a loop's file name or job: the new one goes on from its end", _text("continue", 128), session=False
     ),

@@ -158,7 +158,7 @@ COMMANDS: Mapping[str, Command] = {command.address: command for command in (
     _command("melody/file", "id:key name:name tempo:tempo=", "melody_ok",
              f"a .mid or audio file of the folder `{INBOX}` in the output root; tempo: of an audio clip that does not "
              "say its own, else the session's, else 120"),
-    _command("generate", "req:button", "accepted progress done error cancelled",
+    _command("generate", "req:button", "accepted progress preview done error cancelled",
              "make loops; the keys stand in the table below, what is left out is the session's",
              rest="key:name value:any"),
     _command("ack", "job:key variation:count=0", "ok", "got it, do not send `done` again (0: all of the job's)"),
@@ -189,6 +189,8 @@ REPLIES: Mapping[str, Reply] = {reply.address.removeprefix("/loopgen/").replace(
     _reply("melody/ok", "id:s count:i", "the clip is whole, with so many notes"),
     _reply("accepted", "req:s job:s position:i", "the job's id; position 0 runs. A `req` sent again gets the same job"),
     _reply("progress", "job:s fraction:f stage:s", "0 to 1; at most 5 a second", "stage"),
+    _reply("preview", "job:s path:s seconds:f",
+           "so much of the first take can be heard in this WAV already; it grows, and is gone when the job ends"),
     _reply("done", "job:s req:s path:s bpm:f bars:i beats:f frames:i rate:i summary:s variation:i variations:i tempo:s",
            "a loop is on disk, whole; one message a variation. Beats are quarter notes, tempo is exact. "
            f"Sent again after {', '.join(f'{seconds:g}' for seconds in RESENDS)} s until `ack`", "summary"),

@@ -17,7 +17,7 @@ _SAMPLING = ("temperature", "top_k", "top_p", "guidance", "negative", "count_in"
 _SOUND = ("prompt", "bars", "meter", "key", "engine", *_SAMPLING)
 """Values that a preset brings, where it does not leave them open."""
 
-_NOT_ASKED = frozenset({"folder", "melody", "continue", "vary"})
+_NOT_ASKED = frozenset({"folder", "melody", "continue", "vary", "preview"})
 
 
 class Session:

@@ -14,6 +14,7 @@ from loopgen.errors import Cancelled, GenerationFailed, LoopgenError
 from loopgen.looping.make import Progress, make
 from loopgen.music.loop import Loop, Take
 from loopgen.music.request import SEED_MAX, TAKES_MAX, LoopRequest
+from loopgen.previews import PreviewFile
 
 ATTEMPTS = 3
 """How often takes are drawn at most: the first time, and twice more where what came out is weak."""
@@ -39,7 +40,9 @@ def weakness(loop: Loop) -> tuple[int, float]:
     return len(loop.warnings), metrics.strain(loop.scores["seam"])
 
 
-def select(engine: Engine, request: LoopRequest, *, stretcher: str, progress: Progress) -> Iterator[Selected]:
+def select(
+    engine: Engine, request: LoopRequest, *, stretcher: str, progress: Progress, preview: PreviewFile | None = None
+) -> Iterator[Selected]:
     """The request's loops, of takes with seeds that count up from ``request.seed``.
 
     An engine that draws takes one by one: one loop after the other, each of at most ``ATTEMPTS`` takes, the first
@@ -47,10 +50,12 @@ def select(engine: Engine, request: LoopRequest, *, stretcher: str, progress: Pr
     loops are wanted, each made a loop; if too few are without a weakness another batch is drawn, ``ATTEMPTS`` at most,
     and the best of all are delivered, the best first.
 
+    ``preview`` gets the first take of each batch, as far as it is.
+
     Raises ``GenerationFailed`` where the engine fails every time, and whatever ``progress`` raises.
     """
     if isinstance(engine, BatchEngine):
-        yield from _best_of_batches(engine, request, stretcher, _rising(progress))
+        yield from _best_of_batches(engine, request, stretcher, _rising(progress), preview)
     else:
         yield from _one_by_one(engine, request, stretcher, _rising(progress))
 
@@ -92,7 +97,9 @@ def _one_by_one(engine: Engine, request: LoopRequest, stretcher: str, say: Progr
         yield Selected(best, [loop for loop in tries if loop is not best])
 
 
-def _best_of_batches(engine: BatchEngine, request: LoopRequest, stretcher: str, say: Progress) -> Iterator[Selected]:
+def _best_of_batches(
+    engine: BatchEngine, request: LoopRequest, stretcher: str, say: Progress, preview: PreviewFile | None
+) -> Iterator[Selected]:
     wanted = request.variations
     count = min(TAKES_MAX, max(request.takes or engine.batch, wanted))
     loops: list[Loop] = []
@@ -111,8 +118,12 @@ def _best_of_batches(engine: BatchEngine, request: LoopRequest, stretcher: str, 
         seeds = _seeds(seed, count)
         seed = _seeds(seed, count + 1)[-1]
         play(0.0)
+        if preview:
+            preview.restart()
         try:
-            takes = engine.generate_batch(request, seeds, progress=play)
+            takes = engine.generate_batch(request, seeds, progress=play, preview=preview.add if preview else None)
+            if preview:
+                preview.write()
             made = _made_loops(takes, request, stretcher, work)
         except (LoopgenError, MemoryError):
             raise

@@ -21,6 +21,7 @@ from loopgen.music.audio import Audio
 from loopgen.music.loop import Loop, Take
 from loopgen.music.request import LoopRequest, Opening
 from loopgen.music.tempo import BPM_RANGE, Meter, bar_seconds, check_bars, counted, format_bpm, parse_bpm, round_half_up
+from loopgen.previews import PreviewFile
 from loopgen.selection import select
 
 
@@ -30,13 +31,14 @@ def generate(
     engine: engines.Engine | None = None,
     stretcher: str = "auto",
     progress: Progress | None = None,
+    preview: PreviewFile | None = None,
 ) -> Iterator[Loop]:
     """Make ``request.variations`` loops, one after the other.
 
     A take whose loop has a weakness (a seam out of bounds, an uncertain beat, silence ...) is made again with the next
     seed (``loopgen.selection`` says how); the best is delivered, whatever it is, with its warnings. ``engine`` is taken
     instead of loading ``request.engine``; ``progress`` is told the fraction done, 0 to 1, and the stage in words, and
-    may raise to cancel.
+    may raise to cancel. ``preview`` is written while an engine that can be heard at it draws its takes.
 
     Raises ``EngineUnavailable``, ``InvalidRequest`` for an unknown stretcher and for an opening that the engine cannot
     go on from and, where an engine fails on every attempt, ``GenerationFailed``.
@@ -45,7 +47,7 @@ def generate(
     engine = engine or engines.load(request.engine)
     unheard = _unheard(engine, request)
     say = progress or (lambda fraction, stage: None)
-    for selected in select(engine, request, stretcher=stretcher, progress=say):
+    for selected in select(engine, request, stretcher=stretcher, progress=say, preview=preview):
         loop = replace(selected.loop, warnings=(*selected.loop.warnings, *unheard))
         facts = {"name": engine.name, "version": engine.version, "licence": engine.licence, **_facts(loop)}
         yield _with_recipe(loop, facts, selected.weaker)
@@ -186,6 +188,7 @@ def _with_recipe(loop: Loop, engine: Mapping[str, Any], weaker: Sequence[Loop] =
         "key": str(request.key) if request.key else None,
         "melody": [[n.start, n.pitch, n.duration, n.velocity] for n in melody.notes] if melody else None,
         "melody_length": melody.length if melody else None,
+        "melody_heard": melody.heard or None if melody else None,
         "seed": request.seed,
         "rate": request.rate,
         "engine": request.engine,

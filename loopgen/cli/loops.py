@@ -40,6 +40,7 @@ def _add_generate(commands: Commands[Parser]) -> None:
     )
     command.add_argument("--variations", type=int, default=1, metavar="K", help="how many loops (default: 1)")
     command.add_argument("--continue", dest="go_on", metavar="LOOP", help="go on from the end of this loop")
+    command.add_argument("--preview", metavar="WAV", help="write the take so far into this file (engines with models)")
     command.add_argument("--vary", metavar="LOOP", help="begin like this loop, and go another way")
     _add_loop_options(command)
     model = command.add_argument_group("engines with models")
@@ -87,10 +88,13 @@ def _add_inspect(commands: Commands[Parser]) -> None:
 
 
 def _generate(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
     from loopgen import studio
     from loopgen.engines import base
     from loopgen.melodies import read_melody
     from loopgen.orders import ASKED, after, settle
+    from loopgen.previews import PreviewFile
 
     chosen = _chosen(options)
     asked = {name: getattr(options, name) for name in ASKED}
@@ -111,7 +115,10 @@ def _generate(options: argparse.Namespace) -> None:
     engine = base.load(
         request.engine, hardware, lambda share: delivery.progress(0.0, f"loading the model: {share:.0%}")
     )
-    for loop in studio.generate(request, engine=engine, stretcher=chosen.stretcher, progress=delivery.progress):
+    preview = PreviewFile(Path(options.preview)) if options.preview else None
+    for loop in studio.generate(
+        request, engine=engine, stretcher=chosen.stretcher, progress=delivery.progress, preview=preview
+    ):
         delivery.add(loop)
     delivery.close()
 

@@ -16,7 +16,7 @@ from loopgen import worker
 from loopgen.errors import Cancelled, Stalled, WorkerDied
 from loopgen.files import sweep, sweep_after_the_dead
 from loopgen.jobs.table import Job, State, Table
-from loopgen.worker.messages import Ended, Made, Noted, Order, Progress, Ready, Setup, Stop, WarmUp, Writing
+from loopgen.worker.messages import Ended, Made, Noted, Order, Previewed, Progress, Ready, Setup, Stop, WarmUp, Writing
 from loopgen.worker.signals import leave_ctrl_c_to_others
 
 YIELD_SECONDS = 0.12
@@ -206,13 +206,15 @@ class Supervisor:
             elif running is not None and message.job == running.id:
                 self._pass_on(process, message)
 
-    def _pass_on(self, process: _Process, message: Progress | Noted | Writing | Made) -> None:
+    def _pass_on(self, process: _Process, message: Progress | Noted | Previewed | Writing | Made) -> None:
         """Put down what the worker says of the running job."""
         process.has_begun = True
         if isinstance(message, Progress):
             self._table.progress(message.fraction, message.stage)
         elif isinstance(message, Noted):
             self._table.note(message.notes)
+        elif isinstance(message, Previewed):
+            self._table.preview(message.path, message.seconds)
         elif isinstance(message, Writing):
             process.is_writing = True
         else:
@@ -265,7 +267,7 @@ class Supervisor:
 _Phase = Literal["starting", "idle", "warming", "busy", "yielding"]
 """``yielding``: at an order that nobody waits for any more."""
 _STATES: Mapping[str, State] = {"done": "done", "cancelled": "cancelled", "error": "error"}
-_Message = Ready | Progress | Noted | Writing | Made | Ended
+_Message = Ready | Progress | Noted | Previewed | Writing | Made | Ended
 
 
 class _Process:

@@ -24,7 +24,8 @@ class Job:
 
     ``fraction`` of the work is done, 0 to 1, and never falls; ``delivered`` are the loops on disk so far; ``code`` and
     ``message`` say why it ended in error; ``notes`` is what the user should know besides; ``position`` counts the jobs
-    that come before it, 0 once it is its turn. The melody of a job that has ended is not kept.
+    that come before it, 0 once it is its turn; ``preview`` is a file and how many seconds of it can be heard. The
+    melody of a job that has ended is not kept.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Job:
     message: str
     notes: tuple[str, ...]
     position: int
+    preview: tuple[str, float] | None
 
     @property
     def has_ended(self) -> bool:
@@ -62,6 +64,7 @@ class Entry:
     code: str = ""
     message: str = ""
     notes: tuple[str, ...] = ()
+    preview: tuple[str, float] | None = None
     is_cancelled: bool = False
     was_put_back: bool = False
 
@@ -170,6 +173,13 @@ class Table:
             if self._running:
                 self._running.notes += notes
 
+    def preview(self, path: str, seconds: float) -> None:
+        """So much of the running job's first take can be heard."""
+        with self._lock:
+            if entry := self._running:
+                entry.preview = (path, seconds)
+                self._changed(entry)
+
     def deliver(self, delivered: Delivered) -> None:
         """One loop of the running job is on disk."""
         with self._lock:
@@ -203,6 +213,7 @@ class Table:
 
     def _end(self, entry: Entry, state: State, code: str, message: str) -> None:
         entry.state, entry.code, entry.message = state, code, message
+        entry.preview = None
         if state == "done":
             entry.fraction, entry.stage = 1.0, "done"
         self._changed(entry)
@@ -236,6 +247,7 @@ class Table:
             entry.message,
             entry.notes,
             ahead,
+            entry.preview,
         )
 
 

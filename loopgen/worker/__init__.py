@@ -37,6 +37,7 @@ from loopgen.worker.messages import (
     Made,
     Noted,
     Order,
+    Previewed,
     Progress,
     Ready,
     Retempo,
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 
 _REPORT_SECONDS = 0.05
 _ORPHAN_SECONDS = 5.0
+PREVIEWS = "previews"
+"""Folder in the output folder where takes can be heard while they are drawn."""
 
 
 class _ServerGone(BaseException):
@@ -84,6 +87,10 @@ class _Worker:
 
     def __init__(self, pipe: Connection, setup: Setup) -> None:
         self._pipe, self._setup = pipe, setup
+        self._previews = setup.output / PREVIEWS
+        for left in self._previews.glob("preview-????????.wav"):  # of a worker that was killed
+            with suppress(OSError):
+                left.unlink()
         self._engines: dict[str, Engine] = {}
         self._takes = Takes()
 
@@ -150,6 +157,7 @@ class _Worker:
     def _generate(self, job: str, work: Generate, checkpoint: _Checkpoint) -> None:
         from loopgen import studio
         from loopgen.orders import after, settle
+        from loopgen.previews import PreviewFile
 
         old = self._takes.reread(work.begin.loop) if work.begin else None
         asked = after(work.asked, old.request) if old else work.asked
@@ -161,9 +169,21 @@ class _Worker:
         if old and work.begin:
             request = replace(request, opening=studio.opening(old, request, work.begin.how, work.begin.loop))
         engine = self._loaded(request, checkpoint)
-        loops = studio.generate(request, engine=engine, stretcher=self._setup.stretcher, progress=checkpoint)
-        for variation, loop in enumerate(loops, 1):
-            self._deliver(job, work.folder, loop, variation, checkpoint)
+        path = self._previews / f"preview-{job}.wav"
+        preview = PreviewFile(path, lambda seconds: self._send(Previewed(job, str(path), seconds)))
+        loops = studio.generate(
+            request,
+            engine=engine,
+            stretcher=self._setup.stretcher,
+            progress=checkpoint,
+            preview=preview if work.preview else None,
+        )
+        try:
+            for variation, loop in enumerate(loops, 1):
+                self._deliver(job, work.folder, loop, variation, checkpoint)
+        finally:
+            if work.preview:
+                preview.remove()
 
     def _retempo(self, job: str, work: Retempo, checkpoint: _Checkpoint) -> None:
         from loopgen import studio

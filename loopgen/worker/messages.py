@@ -22,12 +22,16 @@ class From:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Make loops: ``asked`` as ``loopgen.orders`` takes it; ``folder`` is a name below the output folder, checked."""
+    """Make loops: ``asked`` as ``loopgen.orders`` takes it; ``folder`` is a name below the output folder, checked.
+
+    ``preview``: the first take is to be heard while it is drawn, where the engine lets it.
+    """
 
     asked: Mapping[str, Any]
     melody: Melody | None = None
     folder: str = ""
     begin: From | None = None
+    preview: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,15 @@ class Noted:
 
     job: str
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """From the worker: so many seconds of the job's first take can be heard at ``path``, until the job ends."""
+
+    job: str
+    path: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
