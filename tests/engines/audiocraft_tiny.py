@@ -173,10 +173,16 @@ def codec_settings() -> Any:
     return _omegaconf().create(_CODEC)
 
 
+def as_yaml(settings: Any) -> str:
+    """Settings as text, as an export has them."""
+    text: str = _omegaconf().to_yaml(settings)
+    return text
+
+
 def make_lm(settings: Any, *, seed: int = 0) -> Any:
     """The language model with random weights, norms and biases too, scaled so that tokens vary and prompts matter."""
     torch.manual_seed(seed)
-    settings = _omegaconf().create(_omegaconf().to_yaml(settings))
+    settings = _omegaconf().create(as_yaml(settings))
     if settings.lm_model == "transformer_lm_magnet":  # as audiocraft's loader fills them in
         settings.transformer_lm.segment_duration = settings.dataset.segment_duration
         settings.transformer_lm.span_len = settings.masking.span_len
@@ -222,18 +228,32 @@ def export(folder: Path, lm: Any, codec: Any, codec_cfg: Any) -> Path:
     return folder
 
 
-@contextmanager
-def tiny_t5(folder: Path) -> Iterator[Path]:
-    """Inside, audiocraft takes a tiny T5 for ``t5-base``; its folder, as on the hub, is given."""
+def save_t5(folder: Path) -> Path:
+    """Write a tiny T5 encoder and its tokenizer, as on the hub."""
     torch.manual_seed(0)
     tokenizer = make_tokenizer()
     t5 = T5Config(vocab_size=len(tokenizer), d_model=T5_WIDTH, d_kv=8, d_ff=64, num_layers=2, num_heads=4)
     T5EncoderModel(t5).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+@contextmanager
+def narrow_t5() -> Iterator[None]:
+    """Inside, audiocraft takes ``t5-base`` to be as wide as the tiny one."""
+    conditioner = import_module("audiocraft.modules.conditioners").T5Conditioner
+    with patch.dict(conditioner.MODELS_DIMS, {"t5-base": T5_WIDTH}):
+        yield
+
+
+@contextmanager
+def tiny_t5(folder: Path) -> Iterator[Path]:
+    """Inside, audiocraft takes a tiny T5 for ``t5-base``; its folder is given."""
+    save_t5(folder)
     conditioners = import_module("audiocraft.modules.conditioners")
     kept = {name: getattr(conditioners, name) for name in ("T5Tokenizer", "T5EncoderModel")}
     with (
-        patch.dict(conditioners.T5Conditioner.MODELS_DIMS, {"t5-base": T5_WIDTH}),
+        narrow_t5(),
         patch.object(conditioners, "T5Tokenizer", _Local(kept["T5Tokenizer"], folder)),
         patch.object(conditioners, "T5EncoderModel", _Local(kept["T5EncoderModel"], folder)),
     ):

@@ -30,8 +30,7 @@ from transformers import (
 )
 from transformers.utils import logging as _logging
 
-from loopgen.engines.musicgen import hub
-from loopgen.engines.musicgen.original import CODEC_FILE, LM_FILE, Settings, part, read
+from loopgen.engines.musicgen.original import CODEC_FILE, LM_FILE, Settings, part, place, read
 from loopgen.errors import EngineUnavailable
 
 Find = Callable[[str], Path]
@@ -75,7 +74,7 @@ def convert(folder: Path, *, find: Find = part) -> Converted:
         settings = Settings(lm, folder / LM_FILE)
         codec, state = _codec(folder, find)
         decoder = _decoder_config(settings, codec)
-        text_encoder = _place(settings.get("conditioners.description.t5.name"), folder, find)
+        text_encoder = place(settings.get("conditioners.description.t5.name"), folder, find)
         t5 = _loaded(T5EncoderModel, text_encoder)
     state |= {f"text_encoder.{name}": weight for name, weight in t5.state_dict().items()}
     # a T5 that was trained along comes with the language model, and takes the place of the plain one
@@ -172,10 +171,6 @@ _CODEC_NAMES = (
 )
 
 
-def _place(name: str, folder: Path, find: Find) -> Path:
-    return folder / name if (folder / name / hub.CONFIG).is_file() else find(name)
-
-
 def _loaded(kind: Any, folder: Path) -> Any:
     """A part that is published in transformers' layout."""
     try:
@@ -233,7 +228,7 @@ def _codec(folder: Path, find: Find) -> tuple[EncodecConfig, State]:
     checkpoint = read(file)
     config: EncodecConfig
     if "pretrained" in checkpoint:
-        codec = _loaded(EncodecModel, _place(checkpoint["pretrained"], folder, find))
+        codec = _loaded(EncodecModel, place(checkpoint["pretrained"], folder, find))
         config, state = codec.config, codec.state_dict()
     else:
         config = _codec_config(Settings(checkpoint, file))

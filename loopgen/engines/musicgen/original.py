@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,11 @@ def part(name: str) -> Path:
         f"the checkpoint needs {name}, which is not on this machine: "
         f"`hf download {repos[0]} --include '*.json' '*.model' model.safetensors` gets it"
     )
+
+
+def place(name: str, folder: Path, find: Callable[[str], Path] = part) -> Path:
+    """The folder of a part: beside a checkpoint, in ``folder / NAME``, or where ``find`` finds it."""
+    return folder / name if (folder / name / hub.CONFIG).is_file() else find(name)
 
 
 class Settings:

@@ -1,0 +1,278 @@
+"""A request becomes a take by audiocraft's own MusicGen, MusicGen-Style and MAGNeT.
+
+It plays what loopgen's own decoder does not (MAGNeT, models with other conditions), and it is what that decoder is
+compared with. Tokens are drawn from one stream of chance for a whole batch, so that a seed means the same only if each
+take is drawn by itself: this engine makes one take at a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+from torch import Tensor
+
+from loopgen.chroma import HOP, RATE
+from loopgen.engines.audiocraft import library
+from loopgen.engines.base import MELODY, OPENING, SAMPLING, Hardware, Progress
+from loopgen.engines.musicgen import catalogue, machine
+from loopgen.engines.musicgen.chroma import melody_chroma
+from loopgen.engines.musicgen.count_in import count_in
+from loopgen.engines.musicgen.plan import Plan, opening_bars, plan
+from loopgen.engines.musicgen.prompt import describe
+from loopgen.errors import GenerationFailed, InvalidRequest, LoopgenError, OutOfMemory
+from loopgen.music.audio import Audio
+from loopgen.music.loop import Take
+from loopgen.music.request import LoopRequest
+from loopgen.music.sampling import Sampling
+from loopgen.music.tempo import bar_seconds
+
+DEFAULT_MODEL = "facebook/musicgen-small"
+
+MAGNET = {"temperature": 3.0, "top_k": 0, "top_p": 0.9, "guidance": 10.0}
+"""MAGNeT's own values (``MAGNeT.set_generation_params``) of what a request leaves as it is; guidance sinks to 1."""
+
+DECODING = 0.05
+"""Share of the work that is told for the codec."""
+
+
+class AudiocraftEngine:
+    """audiocraft with one of its models: by name on the hub (Meta's also without owner), folder, or ``"debug"``."""
+
+    name = "audiocraft"
+    description = "the original library: MusicGen, MusicGen-Style, MAGNeT"
+
+    def __init__(self, model: str = "", hardware: Hardware | None = None, progress: Progress | None = None) -> None:
+        """Load a model; raises ``EngineUnavailable``, ``InvalidRequest`` and ``OutOfMemory``.
+
+        audiocraft knows CUDA and the CPU only, and computes in fp16 on the one and in fp32 on the other.
+        """
+        hardware = hardware or Hardware()
+        tell = progress or _nothing
+        tell(0.0)
+        self.model = model or DEFAULT_MODEL
+        self._device = _device(hardware)
+        machine.use_threads(hardware.threads)
+        with _explained(self.model):
+            self._player = library.load(self.model, self._device.type)
+        tell(1.0)
+
+    @property
+    def licence(self) -> str:
+        """Of the weights, and so of the audio."""
+        if self.model == library.DEBUG:
+            return "none: random weights"
+        meta = catalogue.get(self.model) or "/" not in self.model or self.model.startswith("facebook/")
+        return catalogue.LICENCE if meta else catalogue.UNKNOWN_LICENCE
+
+    @property
+    def version(self) -> str:
+        """audiocraft's and PyTorch's, on which tokens depend."""
+        return f"audiocraft {library.version()}, torch {torch.__version__}"
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``loopgen.engines.base.abilities``."""
+        melody = {MELODY} if library.chroma_conditioner(self._player) else set()
+        return frozenset({SAMPLING} | melody | (set() if self._fills_at_once else {OPENING}))
+
+    def generate(self, request: LoopRequest, seed: int, *, progress: Progress | None = None) -> Take:
+        """Draw one take. Same request, seed, versions and device, same samples.
+
+        Raises ``GenerationFailed``, ``OutOfMemory``, and ``InvalidRequest`` for what the model cannot do.
+        """
+        tell = progress or _nothing
+        tell(0.0)
+        _check(request.sampling)
+        given, seconds = self._opening(request)
+        drawn = self._plan(request, seconds)
+        text = describe(request)
+        devices = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices), library.quiet(), _explained(self.model):
+            torch.manual_seed(seed)
+            self._set(request.sampling, drawn.frames)
+            self._listen(tell, drawn)
+            tokens = self._tokens(text, given[:, : drawn.opening * self._hop], self._melody(request, drawn))
+            sound = self._player.generate_audio(tokens)[0].float().cpu().numpy()
+        if not np.isfinite(sound).all():
+            raise GenerationFailed(f"{self.model} gave no numbers but infinities: try another seed, or the CPU")
+        tell(1.0)
+        return Take(
+            Audio(sound.T, self._player.sample_rate),
+            self.name,
+            seed,
+            facts=self._facts(request, text, drawn),
+            start=float(drawn.bar_one) if request.opening or self._follows(request) else None,
+            cue=float(seconds) if seconds else None,
+        )
+
+    @property
+    def _fills_at_once(self) -> bool:
+        """Whether it is MAGNeT, which fills a segment of fixed length in a few passes, in no order of time."""
+        return type(self._player).__name__ == "MAGNeT"
+
+    @property
+    def _frame_rate(self) -> int:
+        return int(self._player.frame_rate)
+
+    @property
+    def _hop(self) -> int:
+        """Samples of a frame of tokens."""
+        return int(self._player.sample_rate) // self._frame_rate
+
+    @property
+    def _window(self) -> int:
+        """Frames that the model was trained on."""
+        return int(self._player.max_duration * self._frame_rate)
+
+    def _follows(self, request: LoopRequest) -> bool:
+        return request.melody is not None and MELODY in self.abilities
+
+    def _opening(self, request: LoopRequest) -> tuple[Tensor, Fraction]:
+        """What the take goes on from, ``(channels, samples)``, and its exact seconds; it ends on a bar line."""
+        rate, channels = self._player.sample_rate, self._player.audio_channels
+        nothing = torch.zeros(channels, 0)
+        if self._fills_at_once or not (request.opening or request.sampling.count_in):
+            return nothing, Fraction(0)
+        if request.opening is None:
+            clicks = count_in(request.bpm, request.meter, rate=rate)
+            return torch.from_numpy(clicks.samples).expand(channels, -1), clicks.downbeat
+        audio, bar = request.opening.audio, bar_seconds(request.bpm, request.meter)
+        window = {"frame_rate": self._frame_rate, "window": self._window, "overlap": self._window - self._stride}
+        bars = opening_bars(request, max(1, round(audio.seconds / float(bar))), **window)
+        samples = audio.samples if audio.channels == channels else audio.mono()[:, None].repeat(channels, axis=1)
+        samples = np.asarray(soxr.resample(samples, audio.rate, rate), np.float32)
+        return torch.from_numpy(np.ascontiguousarray(samples[-round(bars * bar * rate) :].T)), bars * bar
+
+    def _plan(self, request: LoopRequest, opening: Fraction) -> Plan:
+        window = self._window
+        drawn = plan(
+            request, opening=opening, frame_rate=self._frame_rate, window=window, overlap=window - self._stride
+        )
+        if self._fills_at_once and drawn.frames > window:
+            allowed = f"fewer bars: {self.model} plays {window / self._frame_rate:g} seconds at once, and no more"
+            raise InvalidRequest("bars", request.bars, allowed)
+        return drawn
+
+    @property
+    def _stride(self) -> int:
+        """Frames by which a window of a long take is later than the one before: 18 s of 30, as is audiocraft's way.
+
+        Just less, a whole number of frames of chroma too, so that each window's melody begins with one.
+        """
+        chroma = int(0.6 * self._player.max_duration * RATE) // HOP
+        return chroma * HOP * self._frame_rate // RATE
+
+    def _set(self, sampling: Sampling, frames: int) -> None:
+        """Sampling and length, which audiocraft keeps in the model."""
+        player, asked = self._player, asdict(sampling)
+        if self._fills_at_once:
+            plain = asdict(Sampling())
+            asked |= {name: value for name, value in MAGNET.items() if asked[name] == plain[name]}
+        common = {
+            "use_sampling": asked["temperature"] > 0,
+            "temperature": asked["temperature"],
+            "top_k": min(asked["top_k"], player.lm.card),
+            "top_p": asked["top_p"],
+        }
+        if self._fills_at_once:
+            player.set_generation_params(**common, max_cfg_coef=asked["guidance"])
+            return
+        # half a frame more, as audiocraft rounds down; but a whole window is one window
+        seconds = (frames + 0.5) / self._frame_rate if frames != self._window else player.max_duration
+        stride = (self._stride + 0.5) / self._frame_rate
+        player.set_generation_params(**common, cfg_coef=asked["guidance"], duration=seconds, extend_stride=stride)
+
+    def _listen(self, tell: Progress, drawn: Plan) -> None:
+        """Have audiocraft say each step; what ``tell`` raises stops it there and then."""
+        of_all = drawn.frames - drawn.opening if len(drawn.windows) > 1 else 0
+        count = itertools.count(1)
+
+        def told(_done: int, steps: int) -> None:
+            tell((1 - DECODING) * min(1.0, next(count) / (of_all or steps)))
+
+        self._player.set_custom_progress_callback(told)
+
+    def _tokens(self, text: str, opening: Tensor, melody: Tensor | None) -> Tensor:
+        """``(1, codebooks, frames)``. These are the two steps of audiocraft's ``generate_...`` methods, none of which
+        takes an opening and a melody.
+        """
+        told = {} if melody is None else {"melody_wavs": [melody]}
+        prompt = opening[None].contiguous() if opening.shape[-1] else None
+        attributes, given = self._player._prepare_tokens_and_attributes([text], prompt, **told)
+        tokens: Tensor = self._player._generate_tokens(attributes, given, progress=True)
+        return tokens
+
+    def _melody(self, request: LoopRequest, drawn: Plan) -> Tensor | None:
+        """The melody as ``library.follow`` takes it, ``(1, samples)``: as long as the take and one window more."""
+        if not self._follows(request):
+            return None
+        assert request.melody is not None
+        frames = (drawn.frames + self._window) * RATE // (self._frame_rate * HOP) + 1
+        chroma = melody_chroma(
+            request.melody,
+            request.bpm,
+            bar_one=drawn.bar_one,
+            loop_quarters=request.bars * request.meter.quarters,
+            silent_until=None if request.opening else Fraction(drawn.opening, self._frame_rate),
+            frames=frames,
+        )
+        classes = chroma.argmax(axis=1).astype(np.float32)
+        return torch.from_numpy(np.repeat(classes, HOP))[None]
+
+    def _facts(self, request: LoopRequest, text: str, drawn: Plan) -> dict[str, Any]:
+        """What the recipe says about how the take was made; JSON values only."""
+        return {
+            "kind": "neural",
+            "licence": self.licence,
+            "version": self.version,
+            "model": self.model,
+            "text": text,
+            "sampling": dict(self._player.generation_params),
+            "device": str(self._device),
+            "precision": "fp16" if self._device.type == "cuda" else "fp32",
+            "frames": drawn.frames,
+            "opening_frames": drawn.opening,
+            "melody": self._follows(request),
+        }
+
+
+def _device(hardware: Hardware) -> torch.device:
+    device = machine.device_of(hardware.device)
+    if device.type == "mps":
+        if hardware.device != "auto":
+            raise InvalidRequest("device", hardware.device, "cuda or cpu: audiocraft knows no other")
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device()) if device.type == "cuda" else device
+
+
+def _check(sampling: Sampling) -> None:
+    if sampling.negative:
+        allowed = "none with this engine: audiocraft has no negative prompt, the engine musicgen has"
+        raise InvalidRequest("negative", sampling.negative, allowed)
+
+
+@contextmanager
+def _explained(model: str) -> Iterator[None]:
+    """What the library raises, as errors that say what to do."""
+    try:
+        yield
+    except LoopgenError:
+        raise
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        allowed = "a smaller model, fewer bars, or the CPU"
+        raise OutOfMemory(f"{model} needs more memory than there is: {allowed}") from error
+    except (AssertionError, RuntimeError, ValueError, IndexError) as error:
+        told = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise GenerationFailed(f"audiocraft failed with {model}: {told}") from error
+
+
+def _nothing(_: float) -> None:
+    return None
