@@ -1,4 +1,4 @@
-"""Which of the models that are here plays when nobody names one. Imports neither torch nor the hub's library's weight."""
+"""Which of the models that are here plays when nobody names one. Imports no torch."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def why_not_ready(cache: Path | None = None) -> str:
         return ""
     small = catalogue.find("small")
     return (
-        f"no model is on this machine: `loopgen models pull small` gets one (about {hub.in_words(small.download_bytes)}, "
-        f"{small.description}; {catalogue.LICENCE}: not for music that is sold)"
+        "no model is on this machine: `loopgen models pull small` gets one "
+        f"(about {hub.in_words(small.download_bytes)}; {catalogue.LICENCE}: not for music that is sold)"
     )
 
 
