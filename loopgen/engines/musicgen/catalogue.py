@@ -16,6 +16,7 @@ LICENCE_MEANING = (
     "Meta's weights may be used for non-commercial purposes only: make loops with them for yourself and share them "
     "with credit, but do not use them in music that you sell or are paid for."
 )
+UNKNOWN_LICENCE = "unknown (CC-BY-NC-4.0 if it was fine-tuned from Meta's weights)"
 OWNER_PREFIX = "facebook/musicgen-"
 
 PRECISIONS = ("auto", "bf16", "fp16", "fp32", "int8")
@@ -164,3 +165,12 @@ def get(name: str) -> Known | None:
 
 def _short(name: str) -> str:
     return name.strip().lower().removeprefix("facebook/").removeprefix("musicgen-")
+
+
+def licence_of(name: str) -> str:
+    """The licence of a model's weights, as far as it is known.
+
+    >>> licence_of("melody")
+    'CC-BY-NC-4.0'
+    """
+    return LICENCE if get(name) else UNKNOWN_LICENCE

@@ -7,37 +7,22 @@ loop, so they cost little time, and T5's states and EnCodec's audio are better f
 
 from __future__ import annotations
 
-import json
-import pickle
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
-from transformers import (
-    AutoTokenizer,
-    EncodecModel,
-    MusicgenConfig,
-    MusicgenForCausalLM,
-    MusicgenMelodyConfig,
-    MusicgenMelodyForCausalLM,
-    T5EncoderModel,
-)
-from transformers.utils import logging
+from transformers import MusicgenForConditionalGeneration, MusicgenMelodyForConditionalGeneration
 
 from loopgen.engines.musicgen import catalogue, hub, int8, machine, weights
+from loopgen.engines.musicgen.parts import Parts, called, parts_of, quiet, read
 from loopgen.engines.musicgen.step import Step, TorchStep
 from loopgen.engines.musicgen.weights import Shape, Weights
 from loopgen.errors import EngineUnavailable, LoopgenError, OutOfMemory
 
 Progress = Callable[[float], None]
-
-UNKNOWN_LICENCE = "unknown (CC-BY-NC-4.0 if it was fine-tuned from Meta's weights)"
 
 
 @dataclass(slots=True, eq=False)
@@ -99,19 +84,6 @@ class Model:
         return self.shape.has_prefix
 
 
-@dataclass(slots=True)
-class _Parts:
-    """transformers' modules, on the CPU."""
-
-    decoder: Any
-    text_encoder: Any
-    codec: Any
-    tokenizer: Any
-    projection: Any
-    chroma_projection: Any
-    chroma_length: int
-
-
 def load(
     source: str | Path,
     *,
@@ -132,161 +104,58 @@ def load(
     chosen = machine.precision_of(precision, place)
     count = machine.use_threads(threads)
     tell(0.0)
-    with _quiet(), _explained(folder, place):
-        parts = _original(folder) if hub.is_original(folder) else _published(folder)
+    with quiet(), _explained(folder, place):
+        parts = read(folder)
         _check_room(parts, chosen, place, folder)
         tell(0.2)
         gathered = _weights(parts.decoder, chosen, place)
         tell(0.8)
-        name, licence = _called(str(source), folder)
-        model = Model(
-            name=name,
-            folder=folder,
-            licence=licence,
-            weights=gathered,
-            step=TorchStep(gathered),
-            device=place,
-            precision=chosen,
-            threads=count,
-            tokenizer=parts.tokenizer,
-            text_encoder=_ready(parts.text_encoder, place),
-            enc_to_dec_proj=_ready(parts.projection, place),
-            audio_enc_to_dec_proj=_ready(parts.chroma_projection, place),
-            chroma_length=parts.chroma_length,
-            codec=_ready(parts.codec, place),
-        )
+        model = _model(parts, gathered, folder, *called(folder), chosen, count)
     tell(1.0)
     return model
 
 
-def _published(folder: Path) -> _Parts:
-    """A model in transformers' layout."""
-    kind = _kind(folder)
-    if lacks := hub.missing(folder):
-        raise EngineUnavailable(f"{folder} is no whole MusicGen model: {', '.join(lacks)} not there; {_again(folder)}")
-    is_melody = kind == "musicgen_melody"
-    config: Any = (MusicgenMelodyConfig if is_melody else MusicgenConfig).from_pretrained(folder, local_files_only=True)
-    state = _state(folder)
-    decoder_class: Any = MusicgenMelodyForCausalLM if is_melody else MusicgenForCausalLM
-    return _Parts(
-        decoder=_module(decoder_class, config.decoder, state, "decoder.", folder, _stored(state)),
-        text_encoder=_module(T5EncoderModel, config.text_encoder, state, "text_encoder.", folder),
-        codec=_module(EncodecModel, config.audio_encoder, state, "audio_encoder.", folder),
-        tokenizer=AutoTokenizer.from_pretrained(folder, local_files_only=True),
-        projection=_linear(state, "enc_to_dec_proj"),
-        chroma_projection=_linear(state, "audio_enc_to_dec_proj"),
-        chroma_length=config.chroma_length if is_melody else 0,
+def adopt(whole: Any, tokenizer: Any, *, device: str = "auto") -> Model:
+    """A model of transformers' that is in memory already, in fp32; for comparisons, as its weights are held twice."""
+    place = machine.device_of(device)
+    gathered = _weights(whole.decoder, "fp32", place)
+    name = type(whole).__name__
+    parts = parts_of(whole, tokenizer)
+    return _model(parts, gathered, Path(name), name, "none", "fp32", torch.get_num_threads())
+
+
+def reference(model: Model) -> Any:
+    """transformers' own model of the same folder, in fp32 on the same device; for comparisons."""
+    with quiet(), _explained(model.folder, model.device):
+        if hub.is_original(model.folder):
+            from loopgen.engines.musicgen import convert
+
+            whole = convert.convert(model.folder).model
+        else:
+            kind: Any = (MusicgenForConditionalGeneration, MusicgenMelodyForConditionalGeneration)[model.is_melody]
+            whole = kind.from_pretrained(model.folder, dtype=torch.float32, local_files_only=True)
+        return whole.to(model.device).float().eval()
+
+
+def _model(
+    parts: Parts, gathered: Weights, folder: Path, name: str, licence: str, precision: str, threads: int
+) -> Model:
+    return Model(
+        name=name,
+        folder=folder,
+        licence=licence,
+        weights=gathered,
+        step=TorchStep(gathered),
+        device=gathered.device,
+        precision=precision,
+        threads=threads,
+        tokenizer=parts.tokenizer,
+        text_encoder=_ready(parts.text_encoder, gathered.device),
+        enc_to_dec_proj=_ready(parts.projection, gathered.device),
+        audio_enc_to_dec_proj=_ready(parts.chroma_projection, gathered.device),
+        chroma_length=parts.chroma_length,
+        codec=_ready(parts.codec, gathered.device),
     )
-
-
-def _original(folder: Path) -> _Parts:
-    """A checkpoint of audiocraft's."""
-    from loopgen.engines.musicgen import convert
-
-    converted = convert.convert(folder)
-    model = converted.model
-    return _Parts(
-        decoder=model.decoder,
-        text_encoder=model.text_encoder,
-        codec=model.audio_encoder,
-        tokenizer=AutoTokenizer.from_pretrained(converted.text_encoder, local_files_only=True),
-        projection=getattr(model, "enc_to_dec_proj", None),
-        chroma_projection=getattr(model, "audio_enc_to_dec_proj", None),
-        chroma_length=getattr(model.config, "chroma_length", 0),
-    )
-
-
-def _kind(folder: Path) -> str:
-    """``musicgen`` or ``musicgen_melody``."""
-    try:
-        kind = json.loads((folder / hub.CONFIG).read_bytes()).get("model_type")
-    except FileNotFoundError:
-        raise EngineUnavailable(
-            f"{folder} is no MusicGen model: it has no {hub.CONFIG}, nor both of {' and '.join(hub.ORIGINAL)}"
-        ) from None
-    except (OSError, ValueError, AttributeError):
-        _damaged(folder / hub.CONFIG)
-    if kind not in hub.MODEL_TYPES:
-        raise EngineUnavailable(
-            f"{folder} is a model of the kind {kind!r}, not MusicGen: `loopgen models list` shows some that are"
-        )
-    return str(kind)
-
-
-def _state(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder's weights by name, mapped from their files."""
-    state: dict[str, Tensor] = {}
-    for name in hub.weight_files(folder, {path.name for path in folder.iterdir()}):
-        state |= _mapped(folder / name)
-    return state
-
-
-def _mapped(file: Path) -> dict[str, Tensor]:
-    try:
-        if file.suffix == ".safetensors":
-            with safe_open(file, framework="pt") as opened:
-                return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118, it is no dict
-        try:
-            state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:  # the format of torch before 1.6 cannot be mapped
-            state = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise EngineUnavailable(
-            f"{file} is damaged, or holds more than weights, which may be a program that does harm: get the model as "
-            "safetensors"
-        ) from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError):
-        _damaged(file)
-    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        _damaged(file)
-    return dict(state)
-
-
-def _module(
-    kind: Any,
-    config: Any,
-    state: Mapping[str, Tensor],
-    prefix: str,
-    folder: Path,
-    dtype: torch.dtype = torch.float32,
-) -> Any:
-    """One of transformers' modules with its share of the weights, which it takes without a copy where it can."""
-    own = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-    try:
-        module, report = kind.from_pretrained(
-            None, config=config, state_dict=own, dtype=dtype, output_loading_info=True
-        )
-    except RuntimeError as error:
-        if "mismatch" not in str(error):
-            raise
-        raise EngineUnavailable(
-            f"{folder} does not fit together: its weights are of other sizes than {hub.CONFIG} says; {_again(folder)}"
-        ) from error
-    lacks = sorted({*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])})
-    if lacks:
-        raise EngineUnavailable(
-            f"{folder} is not the MusicGen model that its {hub.CONFIG} says: of its weights {len(lacks)} are not "
-            f"there, {prefix}{lacks[0]} among them; {_again(folder)}"
-        )
-    return module
-
-
-def _stored(state: Mapping[str, Tensor]) -> torch.dtype:
-    """What the decoder's weights are stored in; they are converted once, to what they are computed in."""
-    stored = (tensor.dtype for name, tensor in state.items() if name.startswith("decoder."))
-    return next((dtype for dtype in stored if dtype.is_floating_point), torch.float32)
-
-
-def _linear(state: Mapping[str, Tensor], name: str) -> Any:
-    """A projection, or None where the checkpoint has none: the widths are the same."""
-    if f"{name}.weight" not in state:
-        return None
-    weight, bias = state[f"{name}.weight"], state.get(f"{name}.bias")
-    with torch.device("meta"):
-        linear = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
-    own = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
-    linear.load_state_dict({part: tensor.float() for part, tensor in own.items()}, assign=True)
-    return linear
 
 
 def _weights(decoder: Any, precision: str, device: torch.device) -> Weights:
@@ -300,7 +169,7 @@ def _ready(module: Any, device: torch.device) -> Any:
     return module
 
 
-def _check_room(parts: _Parts, precision: str, device: torch.device, folder: Path) -> None:
+def _check_room(parts: Parts, precision: str, device: torch.device, folder: Path) -> None:
     """Raise ``OutOfMemory`` before the machine begins to swap, or is killed for it."""
     others = (parts.text_encoder, parts.codec)
     config = parts.decoder.config
@@ -320,26 +189,6 @@ def _check_room(parts: _Parts, precision: str, device: torch.device, folder: Pat
             f"{folder.name} in {precision} needs about {hub.in_words(needed)} and {device} has {hub.in_words(free)} "
             f"free: {', or '.join(hints)}"
         )
-
-
-def _called(source: str, folder: Path) -> tuple[str, str]:
-    """A model's name and the licence of its weights, also where it was given as a folder of the cache."""
-    repo = next((part for part in folder.parts if part.startswith("models--")), "")
-    name = repo.removeprefix("models--").replace("--", "/") or source
-    if known := catalogue.get(name):
-        return known.name, catalogue.LICENCE
-    return (name if repo else folder.name), UNKNOWN_LICENCE
-
-
-def _again(folder: Path) -> str:
-    name, _ = _called(str(folder), folder)
-    if "snapshots" in folder.parts:
-        return f"`loopgen models remove {name}` and `loopgen models pull {name}` get it anew"
-    return "copy it anew"
-
-
-def _damaged(file: Path) -> NoReturn:
-    raise EngineUnavailable(f"{file} is damaged or cut off: {_again(file.parent)}") from None
 
 
 @contextmanager
@@ -365,22 +214,6 @@ def _explained(folder: Path, device: torch.device) -> Iterator[None]:
 
 def _too_large(folder: Path, device: torch.device) -> str:
     return f"{folder.name} does not fit into the memory of {device}: choose a smaller model or a lower precision"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """transformers draws no bars and warns of nothing; its padding token above the vocabulary is MusicGen's own."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(40)  # errors
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _nothing(_: float) -> None:
