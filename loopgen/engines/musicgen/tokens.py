@@ -23,8 +23,9 @@ from loopgen.music.sampling import Sampling
 WINDOW = 1_500
 """Frames that a model was trained on, 30 s: more are drawn in windows, each continuing the one before."""
 BUCKETS = (256, 512, 1024, 1536, 2048)
-"""Cache slots that steps attend to (besides a prefix): no more than needed, as each costs bytes; each is a graph."""
-TEXT_BUCKET = 32
+"""Cache slots that steps on CUDA attend to (besides a prefix): each costs bytes, so no more than needed, but each
+length is a graph of its own, so few. Elsewhere a length costs nothing and they go by ``GRAIN``."""
+GRAIN = 32
 """Lengths of texts and prefixes are rounded up to a multiple of this, so that shapes recur."""
 LOOK_EVERY = 4
 """Frames between two looks at what is finished, and so between two chances to cancel."""
@@ -134,7 +135,7 @@ def _longest(conditions: Conditions) -> int:
 
 
 def _rounded(length: int) -> int:
-    return -(-length // TEXT_BUCKET) * TEXT_BUCKET
+    return -(-length // GRAIN) * GRAIN
 
 
 def _set(buffers: Buffers, sampling: Sampling, shape: Shape) -> None:
@@ -201,7 +202,7 @@ def _steps(
     for time in range(known, stop):
         if supply and (time == known or time % NOISE_STEPS == 0):
             supply.bring(time)
-        buffers.slots = slots_for(prefix, time + 1)
+        buffers.slots = slots_for(prefix, time + 1) if buffers.tokens.is_cuda else _rounded(prefix + time + 1)
         model.step(buffers)
         if (time + 1 - known) % LOOK_EVERY and time + 1 < stop:
             continue

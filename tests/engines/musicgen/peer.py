@@ -2,6 +2,9 @@
 
 ``generate`` draws from torch's global generator. It is made comparable by doing greedy search over logits to which a
 processor has already done guidance, temperature, top-k or top-p (with transformers' own warpers) and added the noise.
+
+Tokens are compared in float64: in float32 two computations that are both right differ in the last bits, and among
+thousands of draws one may hang on them.
 """
 
 from __future__ import annotations
@@ -43,6 +46,8 @@ class Held:
 
 def hold(kind: Kind = "text", *, dtype: torch.dtype = torch.float32, **sizes: int) -> Held:
     theirs = make_tiny(kind, **sizes)
+    if dtype == torch.float64:
+        theirs.to(dtype)
     gathered = weights.gather(theirs.decoder, dtype=dtype, device="cpu")
     return Held(
         theirs=theirs,
@@ -77,7 +82,7 @@ def generate(
         "attention_mask": words.attention_mask.expand(takes, -1),
     }
     if chroma is not None:
-        inputs["input_features"] = chroma.expand(takes, -1, -1)
+        inputs["input_features"] = chroma.to(theirs.dtype).expand(takes, -1, -1)
     known = 0
     if prompt is not None:
         known = prompt.shape[-1]
