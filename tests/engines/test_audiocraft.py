@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -84,22 +85,22 @@ def same(a: Take, b: Take) -> bool:
 def test_a_request_becomes_a_take(debug: AudiocraftEngine, capfd: pytest.CaptureFixture[str]) -> None:
     told: list[float] = []
     take = debug.generate(REQUEST, 7, progress=told.append)
-    assert (take.audio.rate, take.audio.channels, take.engine, take.seed) == (32_000, 1, "audiocraft", 7)
+    assert (take.audio.rate, take.audio.channels, take.engine, take.seed) == (32_000, 1, "audiocraft:debug", 7)
     assert take.audio.seconds >= 3 * 4 * 60 / 124  # a bar on either side
     assert take.audio.samples.std() > 0
     assert told[0] == 0 and told[-1] == 1 and told == sorted(told) and len(told) > 50
     assert (take.start, take.cue) == (None, None)
     assert take.facts["text"].startswith("warm deep house, rhodes. bpm: 124.0")
     assert take.facts["sampling"]["top_k"] == 250
-    assert take.facts["version"].startswith("audiocraft 1.3.0, torch ")
+    assert take.facts["version"].startswith("1.3.0 on torch ")
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_take_becomes_a_loop_of_exact_length(debug: AudiocraftEngine) -> None:
-    request = LoopRequest("warm deep house", "60.23", bars=4, rate=44_100, takes=1)
+    request = LoopRequest("warm deep house", "60.23", bars=2, rate=44_100, takes=1)
     [loop] = studio.generate(request, engine=debug)
-    assert loop.audio.frames == loop_frames(Fraction("60.23"), 4, Meter(), 44_100) == 702_906
-    assert loop.recipe["engine"]["name"] == "audiocraft"
+    assert loop.audio.frames == loop_frames(Fraction("60.23"), 2, Meter(), 44_100) == 351_453
+    assert loop.recipe["engine"]["name"] == "audiocraft:debug"
     assert loop.recipe["engine"]["model"] == "debug"
 
 
@@ -167,10 +168,22 @@ def test_a_take_that_fills_the_window_is_one_window(debug: AudiocraftEngine) -> 
     assert take.audio.seconds <= 30
 
 
-def test_a_count_in_is_gone_on_from(debug: AudiocraftEngine) -> None:
-    counted = debug.generate(replace(REQUEST, sampling=Sampling(count_in=True)), 1)
-    assert counted.cue == pytest.approx(4 * 60 / 124)
-    assert counted.facts["opening_frames"] == int(4 * 60 / 124 * 25)
+def test_a_count_in_is_gone_on_from_and_left_out(debug: AudiocraftEngine) -> None:
+    given: list[Any] = []
+    prepare = debug._player._prepare_tokens_and_attributes
+
+    def remembering(*told: Any) -> Any:
+        given.append(told)
+        return prepare(*told)
+
+    with patch.object(debug._player, "_prepare_tokens_and_attributes", remembering):
+        counted = debug.generate(replace(REQUEST, sampling=Sampling(count_in=True)), 1)
+    bar = 4 * 60 / 124
+    clicks = given[0][1]
+    assert clicks.shape == (1, 1, int(bar * 25) * 1280)  # whole frames
+    assert clicks[0, 0, 0] != 0  # a stroke on one
+    assert counted.audio.frames == counted.facts["frames"] * 1280 - round(bar * 32_000)
+    assert counted.start is None and counted.cue == pytest.approx(bar)  # the lead-in
     assert not same(counted, debug.generate(REQUEST, 1))
 
 
@@ -183,10 +196,9 @@ def test_a_take_begins_with_its_opening(kind: str, engines: Callable[[str], Audi
     request = replace(REQUEST, opening=Opening(Audio(samples, 32_000), 1, "before"))
     take = engine.generate(request, 1)
     bar = 4 * 60 / 124
-    assert take.cue == pytest.approx(2 * bar)
-    assert take.start == pytest.approx(bar)  # the loop keeps the last bar of what it goes on from
-    whole = take.facts["opening_frames"]
+    assert take.start == take.cue == pytest.approx(bar)  # the loop keeps the last bar of what it goes on from
     hop = 32_000 // int(player.frame_rate)
+    whole = len(samples) // hop
     given = torch.from_numpy(samples.T if player.audio_channels == 2 else samples.mean(axis=1)[None])
     codes, _ = player.compression_model.encode(given[None, :, : whole * hop])
     again = player.compression_model.decode(codes)[0].detach().numpy()
@@ -209,7 +221,7 @@ def test_a_melody_is_followed(kind: str, engines: Callable[[str], AudiocraftEngi
     other = engine.generate(replace(REQUEST, melody=Melody((Note(0, 70, 4),), 4)), 1)
     assert same(tune, engine.generate(replace(REQUEST, melody=TUNE), 1))
     assert not same(tune, none) and not same(tune, other)
-    assert tune.facts["melody"] and not none.facts["melody"]
+    assert tune.facts["follows_melody"] and not none.facts["follows_melody"]
     assert tune.start is not None and none.start is None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -28,7 +28,7 @@ from loopgen.engines.musicgen.count_in import count_in
 from loopgen.engines.musicgen.plan import Plan, opening_bars, plan
 from loopgen.engines.musicgen.prompt import describe
 from loopgen.errors import GenerationFailed, InvalidRequest, LoopgenError, OutOfMemory
-from loopgen.music.audio import Audio
+from loopgen.music.audio import Audio, Samples
 from loopgen.music.loop import Take
 from loopgen.music.request import LoopRequest
 from loopgen.music.sampling import Sampling
@@ -43,11 +43,17 @@ DECODING = 0.05
 """Share of the work that is told for the codec."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Given:
+    """What the model goes on from: ``samples`` ``(channels, n)`` at its rate, of exactly ``seconds``, whole bars."""
+
+    samples: Tensor
+    seconds: Fraction
+    is_count_in: bool
+
+
 class AudiocraftEngine:
     """audiocraft with one of its models: by name on the hub (Meta's also without owner), folder, or ``"debug"``."""
-
-    name = "audiocraft"
-    description = "the original library: MusicGen, MusicGen-Style, MAGNeT"
 
     def __init__(self, model: str = "", hardware: Hardware | None = None, progress: Progress | None = None) -> None:
         """Load a model; raises ``EngineUnavailable``, ``InvalidRequest`` and ``OutOfMemory``.
@@ -58,10 +64,12 @@ class AudiocraftEngine:
         tell = progress or _nothing
         tell(0.0)
         self.model = model or DEFAULT_MODEL
+        self.name = f"audiocraft:{self.model.replace(chr(92), '/').rstrip('/').rpartition('/')[2]}"
         self._device = _device(hardware)
         machine.use_threads(hardware.threads)
         with _explained(self.model):
             self._player = library.load(self.model, self._device.type)
+        self.description = f"audiocraft's own {type(self._player).__name__}, {self.model} on {self._device}"
         tell(1.0)
 
     @property
@@ -75,7 +83,7 @@ class AudiocraftEngine:
     @property
     def version(self) -> str:
         """audiocraft's and PyTorch's, on which tokens depend."""
-        return f"audiocraft {library.version()}, torch {torch.__version__}"
+        return f"{library.version()} on torch {torch.__version__}"
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -91,27 +99,20 @@ class AudiocraftEngine:
         tell = progress or _nothing
         tell(0.0)
         _check(request.sampling)
-        given, seconds = self._opening(request)
-        drawn = self._plan(request, seconds)
+        given = self._given(request)
+        drawn = self._plan(request, given)
         text = describe(request)
         devices = [self._device] if self._device.type == "cuda" else []
         with torch.random.fork_rng(devices), library.quiet(), _explained(self.model):
             torch.manual_seed(seed)
             self._set(request.sampling, drawn.frames)
             self._listen(tell, drawn)
-            tokens = self._tokens(text, given[:, : drawn.opening * self._hop], self._melody(request, drawn))
+            tokens = self._tokens(text, given, drawn, self._melody(request, drawn, given))
             sound = self._player.generate_audio(tokens)[0].float().cpu().numpy()
         if not np.isfinite(sound).all():
             raise GenerationFailed(f"{self.model} gave no numbers but infinities: try another seed, or the CPU")
         tell(1.0)
-        return Take(
-            Audio(sound.T, self._player.sample_rate),
-            self.name,
-            seed,
-            facts=self._facts(request, text, drawn),
-            start=float(drawn.bar_one) if request.opening or self._follows(request) else None,
-            cue=float(seconds) if seconds else None,
-        )
+        return self._take(request, seed, sound.T, text, drawn, given)
 
     @property
     def _fills_at_once(self) -> bool:
@@ -135,27 +136,27 @@ class AudiocraftEngine:
     def _follows(self, request: LoopRequest) -> bool:
         return request.melody is not None and MELODY in self.abilities
 
-    def _opening(self, request: LoopRequest) -> tuple[Tensor, Fraction]:
-        """What the take goes on from, ``(channels, samples)``, and its exact seconds; it ends on a bar line."""
+    def _given(self, request: LoopRequest) -> _Given | None:
+        """The opening, or the count-in; MAGNeT goes on from nothing."""
         rate, channels = self._player.sample_rate, self._player.audio_channels
-        nothing = torch.zeros(channels, 0)
-        if self._fills_at_once or not (request.opening or request.sampling.count_in):
-            return nothing, Fraction(0)
-        if request.opening is None:
+        if self._fills_at_once:
+            return None
+        if request.opening:
+            audio, bar = request.opening.audio, bar_seconds(request.bpm, request.meter)
+            window = {"frame_rate": self._frame_rate, "window": self._window, "overlap": self._window - self._stride}
+            bars = opening_bars(request, max(1, round(audio.seconds / float(bar))), **window)
+            samples = audio.samples if audio.channels == channels else audio.mono()[:, None].repeat(channels, axis=1)
+            samples = np.asarray(soxr.resample(samples, audio.rate, rate), np.float32)[-round(bars * bar * rate) :]
+            return _Given(torch.from_numpy(np.ascontiguousarray(samples.T)), bars * bar, False)
+        if request.sampling.count_in:
             clicks = count_in(request.bpm, request.meter, rate=rate)
-            return torch.from_numpy(clicks.samples).expand(channels, -1), clicks.downbeat
-        audio, bar = request.opening.audio, bar_seconds(request.bpm, request.meter)
-        window = {"frame_rate": self._frame_rate, "window": self._window, "overlap": self._window - self._stride}
-        bars = opening_bars(request, max(1, round(audio.seconds / float(bar))), **window)
-        samples = audio.samples if audio.channels == channels else audio.mono()[:, None].repeat(channels, axis=1)
-        samples = np.asarray(soxr.resample(samples, audio.rate, rate), np.float32)
-        return torch.from_numpy(np.ascontiguousarray(samples[-round(bars * bar * rate) :].T)), bars * bar
+            return _Given(torch.from_numpy(clicks.samples).expand(channels, -1), clicks.downbeat, True)
+        return None
 
-    def _plan(self, request: LoopRequest, opening: Fraction) -> Plan:
-        window = self._window
-        drawn = plan(
-            request, opening=opening, frame_rate=self._frame_rate, window=window, overlap=window - self._stride
-        )
+    def _plan(self, request: LoopRequest, given: _Given | None) -> Plan:
+        window, opening = self._window, given.seconds if given else 0
+        overlap = window - self._stride
+        drawn = plan(request, opening=opening, frame_rate=self._frame_rate, window=window, overlap=overlap)
         if self._fills_at_once and drawn.frames > window:
             allowed = f"fewer bars: {self.model} plays {window / self._frame_rate:g} seconds at once, and no more"
             raise InvalidRequest("bars", request.bars, allowed)
@@ -200,17 +201,17 @@ class AudiocraftEngine:
 
         self._player.set_custom_progress_callback(told)
 
-    def _tokens(self, text: str, opening: Tensor, melody: Tensor | None) -> Tensor:
+    def _tokens(self, text: str, given: _Given | None, drawn: Plan, melody: Tensor | None) -> Tensor:
         """``(1, codebooks, frames)``. These are the two steps of audiocraft's ``generate_...`` methods, none of which
         takes an opening and a melody.
         """
         told = {} if melody is None else {"melody_wavs": [melody]}
-        prompt = opening[None].contiguous() if opening.shape[-1] else None
-        attributes, given = self._player._prepare_tokens_and_attributes([text], prompt, **told)
-        tokens: Tensor = self._player._generate_tokens(attributes, given, progress=True)
+        prompt = given.samples[None, :, : drawn.opening * self._hop].contiguous() if given and drawn.opening else None
+        attributes, known = self._player._prepare_tokens_and_attributes([text], prompt, **told)
+        tokens: Tensor = self._player._generate_tokens(attributes, known, progress=True)
         return tokens
 
-    def _melody(self, request: LoopRequest, drawn: Plan) -> Tensor | None:
+    def _melody(self, request: LoopRequest, drawn: Plan, given: _Given | None) -> Tensor | None:
         """The melody as ``library.follow`` takes it, ``(1, samples)``: as long as the take and one window more."""
         if not self._follows(request):
             return None
@@ -221,26 +222,45 @@ class AudiocraftEngine:
             request.bpm,
             bar_one=drawn.bar_one,
             loop_quarters=request.bars * request.meter.quarters,
-            silent_until=None if request.opening else Fraction(drawn.opening, self._frame_rate),
+            silent_until=given.seconds if given and given.is_count_in else None,
             frames=frames,
         )
         classes = chroma.argmax(axis=1).astype(np.float32)
         return torch.from_numpy(np.repeat(classes, HOP))[None]
 
+    def _take(
+        self, request: LoopRequest, seed: int, sound: Samples, text: str, drawn: Plan, given: _Given | None
+    ) -> Take:
+        """The take without the count-in."""
+        before = given.seconds if given and given.is_count_in else Fraction(0)
+        rate, follows = self._player.sample_rate, self._follows(request)
+        bar_one = float(drawn.bar_one - before)
+        return Take(
+            Audio(sound[round(before * rate) :], rate),
+            self.name,
+            seed,
+            facts=self._facts(request, text, drawn),
+            start=bar_one if follows or request.opening else None,
+            cue=bar_one if follows or given else None,
+        )
+
     def _facts(self, request: LoopRequest, text: str, drawn: Plan) -> dict[str, Any]:
         """What the recipe says about how the take was made; JSON values only."""
         return {
             "kind": "neural",
+            "note": f"weights of {self.model}: {self.licence}"
+            + (", not for music that is sold" if self.licence == catalogue.LICENCE else ""),
             "licence": self.licence,
             "version": self.version,
             "model": self.model,
             "text": text,
             "sampling": dict(self._player.generation_params),
-            "device": str(self._device),
-            "precision": "fp16" if self._device.type == "cuda" else "fp32",
             "frames": drawn.frames,
-            "opening_frames": drawn.opening,
-            "melody": self._follows(request),
+            "windows": len(drawn.windows),
+            "follows_melody": self._follows(request),
+            "device": machine.describe(self._device),
+            "precision": "fp16" if self._device.type == "cuda" else "fp32",
+            "versions": {"audiocraft": library.version(), "torch": torch.__version__},
         }
 
 
