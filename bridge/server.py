@@ -49,6 +49,7 @@ class Server:
         stretcher: str = "auto",
         queue: int = 64,
         own_presets: Path | None = None,
+        separate: bool = False,
         state_folder: Path | None = None,
         session: Mapping[str, Any] | None = None,
         listener: Callable[[Notice], None] = lambda notice: None,
@@ -56,6 +57,7 @@ class Server:
         self.host, self.port, self.output = host, port, output.absolute()
         self._state_folder, self._listener = state_folder, listener
         self._given = dict(session or {})
+        self._separate = separate
         self._own_presets = own_presets or self.output / "presets"
         self.jobs = Jobs(
             self.output,
@@ -97,7 +99,7 @@ class Server:
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
-        self._slow = Slow(self.inbox, self._own_presets, self._post)
+        self._slow = Slow(self.inbox, self._own_presets, self._post, separate=self._separate)
         known = [entry.name for entry in engines()]
         session = Session(known, self._given)
         self._service = Service(self.jobs, self._slow, session, self.output, self._send, self._listener)

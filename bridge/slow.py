@@ -25,17 +25,29 @@ from loopgen.worker.signals import ignore_ctrl_c, leave_ctrl_c_to_others
 WAITING_MAX = 64
 BYTES_MAX = 200_000_000
 SECONDS_MAX = 60.0
+_SEPARATING = 5
+"""So many times the patience where drums and bass are taken out first, which takes about as long as the clip lasts."""
 
 
 class Slow:
-    """Two threads, one for presets and one for melodies. ``post`` runs a function on the bridge's thread."""
+    """Two threads, one for presets and one for melodies. ``post`` runs a function on the bridge's thread.
 
-    def __init__(self, inbox: Path, own_presets: Path | None, post: Callable[[Callable[[], None]], None]) -> None:
+    ``separate``: drums and bass are taken out of a recording before its melody is heard.
+    """
+
+    def __init__(
+        self,
+        inbox: Path,
+        own_presets: Path | None,
+        post: Callable[[Callable[[], None]], None],
+        *,
+        separate: bool = False,
+    ) -> None:
         self._inbox, self._own, self._post = inbox, own_presets, post
         self._desk = ThreadPoolExecutor(1, "loopgen-presets")
         self._reader = ThreadPoolExecutor(1, "loopgen-melodies")
         self._waiting: set[Callable[[Any], None]] = set()
-        self._reading = Reading()
+        self._reading = Reading(separate=separate)
 
     def read_melody(self, name: str, bpm: str, then: Callable[[Any], None]) -> None:
         """Read a file of the inbox; ``bpm`` is the tempo of an audio clip that does not say its own.
@@ -121,7 +133,8 @@ def find_in(inbox: Path, name: str) -> Path:
 class Reading:
     """Reads one melody at a time, in a process that can be ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, separate: bool = False) -> None:
+        self._separate = separate
         self._process: SpawnProcess | None = None
         self._is_stopped = False
 
@@ -130,14 +143,15 @@ class Reading:
         leave_ctrl_c_to_others()
         ours, theirs = multiprocessing.get_context("spawn").Pipe(duplex=False)
         process = multiprocessing.get_context("spawn").Process(
-            target=_read, args=(theirs, str(path), bpm), name="loopgen-melody", daemon=True
+            target=_read, args=(theirs, str(path), bpm, self._separate), name="loopgen-melody", daemon=True
         )
         process.start()
         theirs.close()
         self._process = process
         try:
-            if self._is_stopped or not ours.poll(SECONDS_MAX):
-                raise AudioUnreadable(f"{path.name} took more than {SECONDS_MAX:.0f} s to read; give a shorter clip")
+            patience = SECONDS_MAX * (_SEPARATING if self._separate else 1)
+            if self._is_stopped or not ours.poll(patience):
+                raise AudioUnreadable(f"{path.name} took more than {patience:.0f} s to read; give a shorter clip")
             result = ours.recv()
         except EOFError:
             text = f"{path.name} made its reader crash; export it again, or in another format"
@@ -161,13 +175,14 @@ class Reading:
                 process.kill()
 
 
-def _read(connection: Connection, path: str, bpm: str) -> None:
+def _read(connection: Connection, path: str, bpm: str, separate: bool) -> None:
     """In the process of its own. Errors go back as their text: not every exception survives the way."""
     ignore_ctrl_c()
     try:
+        from loopgen.engines.base import separator
         from loopgen.melodies import read_melody
 
-        connection.send(read_melody(path, bpm=bpm))
+        connection.send(read_melody(path, bpm=bpm, separate=separator() if separate else None))
     except LoopgenError as error:
         connection.send(str(error))
     except Exception as error:

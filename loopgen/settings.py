@@ -38,7 +38,8 @@ class Settings:
     ``host`` and ``port`` are where the server listens (port 0: any that is free), ``output`` its folder of loops,
     ``queue`` how many jobs may wait; ``engine``, ``takes``, ``rate`` (Hz), ``format`` and ``stretcher`` are used where
     a request does not say; ``presets`` is the folder of the user's own. ``device``, ``precision`` and ``threads`` are
-    what engines with models compute on (``loopgen.engines.base.Hardware``).
+    what engines with models compute on (``loopgen.engines.base.Hardware``); ``separate`` is whether drums and bass are
+    taken out of a recording that is given as a melody.
     """
 
     host: str
@@ -49,6 +50,7 @@ class Settings:
     device: str
     precision: str
     threads: int
+    separate: bool
     rate: int
     format: str
     stretcher: str
@@ -120,6 +122,7 @@ def _defaults(file: Path) -> Mapping[str, Any]:
         "device": "auto",
         "precision": "auto",
         "threads": 0,
+        "separate": False,
         "rate": 44_100,
         "format": "wav",
         "stretcher": "auto",
@@ -187,6 +190,11 @@ def _whole(low: int, high: int) -> _Reader:
     return read
 
 
+def _truth(value: Any, _: Path) -> bool | None:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    return value if isinstance(value, bool) else words.get(value.strip().lower()) if isinstance(value, str) else None
+
+
 def _matching(pattern: str) -> _Reader:
     def read(value: Any, _: Path) -> str | None:
         return value if isinstance(value, str) and re.fullmatch(pattern, value) else None
@@ -216,6 +224,7 @@ _FIELDS: Mapping[str, tuple[str, _Reader]] = MappingProxyType(
         ),
         "device": ("auto, cpu, mps, cuda or cuda:1", _matching(r"auto|cpu|mps|cuda(:[0-9]{1,2})?")),
         "precision": (f"one of {', '.join(PRECISIONS)}", _matching("|".join(PRECISIONS))),
+        "separate": ("true or false", _truth),
         "threads": ("a whole number of processor threads, 1 to 1024, or 0 for all cores", _whole(0, 1024)),
         "rate": (f"a whole sample rate from {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz, like 48000", _whole(*RATE_RANGE)),
         "format": (f"one of {', '.join(FORMATS)}", _matching("|".join(FORMATS))),

@@ -34,6 +34,9 @@ def _add_generate(commands: Commands[Parser]) -> None:
     command.add_argument("--engine", metavar="NAME", help="an engine of `loopgen engines` (default: auto, the best)")
     command.add_argument("--key", metavar="KEY", help="like Am, F# minor or D dorian (default: the engine chooses)")
     command.add_argument("--melody", metavar="NOTES", help='a .mid or audio file, or notes: "A4 C5 E5:2 r D5:0.5"')
+    command.add_argument(
+        "--separate", action="store_true", default=None, help="take drums and bass out of an audio clip first (Demucs)"
+    )
     command.add_argument("--chords", metavar="SYMBOLS", help='instead of a melody, one a bar: "Am F C/E N.C."')
     command.add_argument(
         "--seed", type=int, help="0 to 4294967295; the same seed gives the same loop (default: random)"
@@ -105,7 +108,9 @@ def _generate(options: argparse.Namespace) -> None:
     order = partial(settle, own_presets=chosen.presets, otherwise=otherwise)
     settled = order(asked)
     if options.melody is not None:  # a clip that does not say its tempo has the loop's
-        settled = order(asked | {"seed": settled.request.seed}, read_melody(options.melody, bpm=settled.request.bpm))
+        separate = base.separator() if chosen.separate else None
+        melody = read_melody(options.melody, bpm=settled.request.bpm, separate=separate)
+        settled = order(asked | {"seed": settled.request.seed}, melody)
     request = settled.request
     delivery = _Delivery(options, chosen, request, settled.notes)
     if earlier:
@@ -143,7 +148,7 @@ def _chosen(options: argparse.Namespace) -> Settings:
     """The user's settings below the options that were given."""
     from loopgen import settings
 
-    names = ("stretcher", *HARDWARE)  # the others are checked, and refused, as parts of the request
+    names = ("stretcher", "separate", *HARDWARE)  # the others are checked, and refused, as parts of the request
     flags = {name: getattr(options, name, None) for name in names}
     return settings.resolve(flags, os.environ, settings.config_file(os.environ)).settings
 

@@ -87,6 +87,7 @@ def _make_server(chosen: Settings, events: Events) -> Server:
         engine=chosen.engine,
         hardware=Hardware(chosen.device, chosen.precision, chosen.threads),
         file_format=chosen.format,
+        separate=chosen.separate,
         stretcher=chosen.stretcher,
         queue=chosen.queue,
         own_presets=chosen.presets,

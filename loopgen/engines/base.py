@@ -231,6 +231,11 @@ def check(name: str) -> None:
             raise EngineUnavailable(f"engine {name!r} is not available: {reason}")
 
 
+def separator() -> Callable[[Audio], Audio]:
+    """What takes drums and bass out of a recording; it raises ``EngineUnavailable`` where Demucs is missing."""
+    return _named("loopgen.engines.separate:without_drums_and_bass")
+
+
 def has_models(name: str) -> bool:
     """Whether an engine of this name plays by a model, which takes room; False for unknown ones."""
     entry = _registry()[0].get(split(name)[0])
