@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer
 
 from loopgen.engines.musicgen.conditions import describe
 from loopgen.engines.musicgen.convert import Converted, convert
+from loopgen.engines.musicgen.load import Model, load
 from loopgen.engines.musicgen.original import CODEC_FILE, LM_FILE, Settings, part
-from loopgen.engines.musicgen.step import TorchStep
 from loopgen.engines.musicgen.tokens import draw
-from loopgen.engines.musicgen.weights import gather
 from loopgen.errors import EngineUnavailable
 from loopgen.music.sampling import Sampling
 from tests.engines import audiocraft_tiny as tiny
@@ -54,6 +52,7 @@ def pairs(t5: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pair]
     for kind in KINDS:
         lm = tiny.make_lm(tiny.lm_settings(kind))
         folder = tiny.export(root / kind, lm, codec, tiny.codec_settings())
+        shutil.copytree(t5, folder / "t5-base")
         converted = convert(folder, find=lambda name: t5)
         made[kind] = Pair(lm, codec, folder, converted, converted.model)
     return made
@@ -88,19 +87,9 @@ def told(lm: Any, *attributes: Any) -> dict[str, tuple[Tensor, Tensor]]:
     return tensors
 
 
-def as_model(model: Any, text_encoder: Path) -> Any:
-    """The parts that our own decoder reads."""
-    weights = gather(model.decoder, dtype=torch.float32, device="cpu")
-    return SimpleNamespace(
-        weights=weights,
-        step=TorchStep(weights),
-        shape=weights.shape,
-        tokenizer=AutoTokenizer.from_pretrained(text_encoder),
-        text_encoder=model.text_encoder,
-        enc_to_dec_proj=model.enc_to_dec_proj,
-        audio_enc_to_dec_proj=getattr(model, "audio_enc_to_dec_proj", None),
-        chroma_length=getattr(model.config, "chroma_length", 0),
-    )
+def loaded(folder: Path) -> Model:
+    """The model as our engine has it."""
+    return load(folder, device="cpu", precision="fp32", threads=torch.get_num_threads())
 
 
 def chroma_of(lm: Any, tones: list[int]) -> Tensor:
@@ -137,9 +126,7 @@ def test_the_same_words_and_melody_are_told(pair: Pair) -> None:
     lm, tones = pair.lm, [9, 4, 7, 0]
     is_melody = "melody" in pair.folder.name
     expected = told(lm, attributes(lm, PROMPT, tones), attributes(lm, None))
-    ours = describe(
-        as_model(pair.model, pair.converted.text_encoder), [PROMPT], chroma=chroma_of(lm, tones) if is_melody else None
-    )
+    ours = describe(loaded(pair.folder), [PROMPT], chroma=chroma_of(lm, tones) if is_melody else None)
     states = expected["description"][0]
     if is_melody:
         states = torch.cat([expected["self_wav"][0], states], dim=1)
@@ -153,7 +140,7 @@ def test_our_decoder_draws_the_tokens_that_audiocraft_draws(pair: Pair, guidance
     lm, frames = pair.lm, 60
     is_melody = "melody" in pair.folder.name
     tones = [9, 4, 7, 0] if is_melody else None
-    model = as_model(pair.model, pair.converted.text_encoder)
+    model = loaded(pair.folder)
     told = describe(model, [PROMPT], chroma=chroma_of(lm, tones) if tones else None)
     prompt = torch.randint(0, tiny.CARDS, (lm.n_q, 7), generator=torch.Generator().manual_seed(2))
     for opening in (None, prompt):
@@ -211,7 +198,8 @@ def test_a_text_encoder_that_was_trained_along_is_used(t5: Path, tmp_path: Path)
             weight.mul_(1.5)
     folder = tiny.export(tmp_path, lm, tiny.make_codec(tiny.codec_settings()), tiny.codec_settings())
     told_states = told(lm, attributes(lm, PROMPT))["description"][0]
-    ours = describe(as_model(convert(folder, find=lambda name: t5).model, t5), [PROMPT])
+    shutil.copytree(t5, folder / "t5-base")
+    ours = describe(loaded(folder), [PROMPT])
     assert (ours.states - told_states).abs().max() <= 1e-5
 
 
@@ -255,8 +243,9 @@ def test_parts_beside_the_checkpoint_are_found_there(pairs: dict[str, Pair], t5:
 
 def test_a_part_that_is_not_whole_is_told(pairs: dict[str, Pair], t5: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes((t5 / "config.json").read_bytes())
+    changed(pairs["text"], tmp_path, LM_FILE)
     with pytest.raises(EngineUnavailable, match="no whole T5EncoderModel"):
-        convert(pairs["text"].folder, find=lambda name: tmp_path)
+        convert(tmp_path, find=lambda name: tmp_path)
 
 
 def test_a_part_that_is_not_here_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
