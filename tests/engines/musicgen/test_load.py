@@ -15,14 +15,16 @@ from torch import Tensor
 from transformers import MusicgenForConditionalGeneration, MusicgenMelodyForConditionalGeneration
 from transformers.utils import logging
 
-from loopgen.engines.musicgen import catalogue, machine
+from loopgen.engines.musicgen import catalogue, machine, trial
 from loopgen.engines.musicgen.conditions import describe
 from loopgen.engines.musicgen.int8 import Int8Matrix
-from loopgen.engines.musicgen.load import Model, load
+from loopgen.engines.musicgen.load import Model, load, reference
 from loopgen.engines.musicgen.step import Buffers
 from loopgen.engines.musicgen.tokens import draw
 from loopgen.errors import Cancelled, EngineUnavailable, InvalidRequest, OutOfMemory
 from loopgen.music.sampling import Sampling
+from tests.engines import audiocraft_tiny
+from tests.engines.audiocraft_stand_ins import need_audiocraft, stand_ins
 from tests.engines.musicgen.tiny import CARDS, KINDS, make_tiny, save_model, save_tiny
 
 PROMPT = "warm deep house groove. bpm: 124. key: a minor"
@@ -188,6 +190,22 @@ def test_progress_goes_up_to_one_and_may_stop_it(tiny_text: Path) -> None:
 
     with pytest.raises(Cancelled):
         load(tiny_text, device="cpu", threads=1, progress=stop)
+
+
+@pytest.mark.parametrize("kind", ["text", "melody-stereo"])
+def test_a_checkpoint_of_audiocrafts_own_is_loaded(kind: str, tmp_path: Path) -> None:
+    need_audiocraft()
+    with stand_ins(), audiocraft_tiny.narrow_t5():
+        t5 = audiocraft_tiny.save_t5(tmp_path / "m" / "t5-base")
+        with audiocraft_tiny.tiny_t5(tmp_path / "t5"):
+            lm = audiocraft_tiny.make_lm(audiocraft_tiny.lm_settings(kind))
+        codec = audiocraft_tiny.codec_settings()
+        folder = audiocraft_tiny.export(t5.parent, lm, audiocraft_tiny.make_codec(codec), codec)
+    model = on_cpu(folder)
+    assert (model.is_melody, model.shape.channels) == ((False, 1) if kind == "text" else (True, 2))
+    tokens = trial._our_tokens(model, trial.COMPARED)
+    assert torch.equal(tokens, trial._their_tokens(reference(model), model.tokenizer))
+    assert len(set(tokens.flatten().tolist())) > 8
 
 
 def copy_of(folder: Path, tmp_path: Path) -> Path:
