@@ -25,7 +25,7 @@ Told = Callable[[float, str], None]
 REQUIRED = {"torch": "2.6", "transformers": "5.18", "safetensors": "0.5"}
 """The extra ``musicgen`` and its oldest versions, as pyproject.toml has them."""
 OPTIONAL = {
-    "triton": "faster on NVIDIA GPUs",
+    "triton": "the fastest steps on NVIDIA GPUs",
     "audiocraft": "the engine audiocraft",
     "demucs": "melodies from whole recordings",
 }

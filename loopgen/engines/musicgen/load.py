@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from transformers import MusicgenForConditionalGeneration, MusicgenMelodyForConditionalGeneration
 
-from loopgen.engines.musicgen import catalogue, hub, int8, machine, weights
+from loopgen.engines.musicgen import catalogue, graphs, hub, int8, machine, weights
 from loopgen.engines.musicgen.parts import Parts, called, parts_of, quiet, read
-from loopgen.engines.musicgen.step import Step, TorchStep
+from loopgen.engines.musicgen.step import Step
 from loopgen.engines.musicgen.weights import Shape, Weights
 from loopgen.errors import EngineUnavailable, LoopgenError, OutOfMemory
 
@@ -99,7 +99,7 @@ def load(
     damaged, no MusicGen), ``InvalidRequest`` and ``OutOfMemory``.
     """
     tell = progress or _nothing
-    folder = hub.locate(str(source))
+    folder = source if isinstance(source, Path) and source.is_dir() else hub.locate(str(source))
     place = machine.device_of(device)
     chosen = machine.precision_of(precision, place)
     count = machine.use_threads(threads)
@@ -145,7 +145,7 @@ def _model(
         folder=folder,
         licence=licence,
         weights=gathered,
-        step=TorchStep(gathered),
+        step=graphs.best(gathered),
         device=gathered.device,
         precision=precision,
         threads=threads,

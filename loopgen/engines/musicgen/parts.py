@@ -65,14 +65,14 @@ def read(folder: Path) -> Parts:
         kind: Any = MusicgenMelodyConfig if _is_melody(folder) else MusicgenConfig
         if lacks := hub.missing(folder):
             raise EngineUnavailable(f"{folder} is no whole model: {', '.join(lacks)} not there; {again(folder)}")
-        config, state, tokenizer = kind.from_pretrained(folder, local_files_only=True), _state(folder), folder
+        config, state, tokenizer = _loaded(kind, folder, hub.CONFIG), _state(folder), folder
     is_melody = isinstance(config, MusicgenMelodyConfig)
     decoder: Any = MusicgenMelodyForCausalLM if is_melody else MusicgenForCausalLM
     return Parts(
         decoder=_module(decoder, config.decoder, state, "decoder.", folder, _stored(state)),
         text_encoder=_module(T5EncoderModel, config.text_encoder, state, "text_encoder.", folder),
         codec=_module(EncodecModel, config.audio_encoder, state, "audio_encoder.", folder),
-        tokenizer=AutoTokenizer.from_pretrained(tokenizer, local_files_only=True),
+        tokenizer=_loaded(AutoTokenizer, tokenizer, "the tokenizer"),
         projection=_linear(state, "enc_to_dec_proj"),
         chroma_projection=_linear(state, "audio_enc_to_dec_proj"),
         chroma_length=config.chroma_length if is_melody else 0,
@@ -107,6 +107,15 @@ def _is_melody(folder: Path) -> bool:
             f"{folder} is a model of the kind {kind!r}, not MusicGen: `loopgen models list` shows some that are"
         )
     return bool(kind == "musicgen_melody")
+
+
+def _loaded(kind: Any, folder: Path, what: str) -> Any:
+    """A config or tokenizer; raises ``EngineUnavailable`` where transformers cannot make anything of the files."""
+    try:
+        return kind.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # it validates with errors of its own, and tokenizers raise bare exceptions
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise EngineUnavailable(f"{what} in {folder} cannot be used ({lines[0]}): {again(folder)}") from error
 
 
 def _state(folder: Path) -> dict[str, Tensor]:

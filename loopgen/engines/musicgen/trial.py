@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from loopgen.engines.base import Hardware
-from loopgen.engines.musicgen import load, machine, parts
+from loopgen.engines.musicgen import graphs, load, machine, parts
 from loopgen.engines.musicgen.check import Finding, Told, said
 from loopgen.engines.musicgen.conditions import describe
 from loopgen.engines.musicgen.load import Model
@@ -72,7 +72,8 @@ def _real(chosen: str, asked: Hardware, tell: Told) -> Iterator[Finding]:
     tell(0.8, f"taking the time of {TIMED} frames")
     ms = _step_ms(ours)
     faster = f"{FRAME_MS / ms:.1f} times as fast as the music plays"
-    yield Finding("speed", "ok", f"{chosen} in {ours.precision} on {ours.device}: {ms:.1f} ms a step, {faster}")
+    how = f"{chosen} in {ours.precision} on {ours.device} by {graphs.described(ours.step)}"
+    yield Finding("speed", "ok", f"{how}: {ms:.1f} ms a step, {faster}")
 
 
 def _random(asked: Hardware, tell: Told) -> Iterator[Finding]:

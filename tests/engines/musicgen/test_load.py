@@ -276,6 +276,30 @@ def test_weights_of_another_architecture_are_told(tiny_folders: dict[str, Path],
     assert "does not fit together: its weights are of other sizes than config.json says" in said(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("tokenizer.json", "{", "the tokenizer in"),
+        ("config.json", '{"model_type": "musicgen", "decoder": {"hidden_size": "wide"}}', "config.json in"),
+        ("config.json", '{"model_type": "musicgen", "decoder": 7}', "config.json in"),
+        ("config.json", '{"model_type": "musicgen"}', "does not fit together"),
+    ],
+)
+def test_files_that_say_nonsense_are_told(name: str, text: str, told: str, tiny_text: Path, tmp_path: Path) -> None:
+    folder = copy_of(tiny_text, tmp_path)
+    (folder / name).write_text(text)
+    assert told in said(folder)
+
+
+def test_a_path_is_a_folder_even_if_a_model_is_called_so(
+    tiny_text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_text, tmp_path / "small")
+    monkeypatch.chdir(tmp_path)
+    model = on_cpu(Path("small"))
+    assert (model.name, model.licence) == ("small", catalogue.UNKNOWN_LICENCE)
+
+
 def test_a_model_of_the_cache_has_its_name_and_licence(tiny_text: Path, tmp_path: Path) -> None:
     for repo, name in (("facebook--musicgen-small", "small"), ("me--mine", "me/mine")):
         folder = tmp_path / f"models--{repo}" / "snapshots" / "0123"
