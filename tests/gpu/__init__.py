@@ -1,0 +1,1 @@
+"""How fast the engine is; no test, but for the benchmark's own."""
