@@ -22,6 +22,7 @@ from unittest.mock import patch
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers.utils.import_utils import is_torchaudio_available
 
 
 def need_audiocraft() -> None:
@@ -36,6 +37,7 @@ def need_audiocraft() -> None:
 @contextmanager
 def stand_ins() -> Iterator[None]:
     """audiocraft can be imported and used inside; afterwards the names of the packages are as free as before."""
+    is_torchaudio_available()  # transformers looks once and keeps the answer, which is to be the true one
     missing = [package for package in _PACKAGES if package == "demucs" or find_spec(package) is None]
     modules = {module.__name__: module for package in missing for module in _PACKAGES[package]()}
     with patch.dict(sys.modules, modules):

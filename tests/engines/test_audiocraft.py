@@ -330,6 +330,14 @@ def test_what_fails_within_the_library_is_told(debug: AudiocraftEngine, monkeypa
         debug.generate(REQUEST, 1)
 
 
-def test_devices_that_it_does_not_know_are_refused(stood_in: None) -> None:
-    with pytest.raises(InvalidRequest, match="device"):
-        AudiocraftEngine("debug", Hardware(device="tpu"))
+@pytest.mark.parametrize(
+    ("hardware", "field"),
+    [
+        (Hardware(device="tpu"), "device"),
+        (Hardware(device="cpu", precision="int8"), "precision"),
+        (Hardware(device="cpu", precision="bf16"), "precision"),
+    ],
+)
+def test_hardware_that_it_does_not_know_is_refused(hardware: Hardware, field: str) -> None:
+    with pytest.raises(InvalidRequest, match=field):
+        AudiocraftEngine("debug", hardware)

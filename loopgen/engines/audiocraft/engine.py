@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ DEFAULT_MODEL = "facebook/musicgen-small"
 MAGNET = {"temperature": 3.0, "top_k": 0, "top_p": 0.9, "guidance": 10.0}
 """MAGNeT's own values (``MAGNeT.set_generation_params``) of what a request leaves as it is; guidance sinks to 1."""
 
+PRECISIONS = {"cpu": "fp32", "cuda": "fp16"}
+
 DECODING = 0.05
 """Share of the work that is told for the codec."""
 
@@ -56,15 +59,12 @@ class AudiocraftEngine:
     """audiocraft with one of its models: by name on the hub (Meta's also without owner), folder, or ``"debug"``."""
 
     def __init__(self, model: str = "", hardware: Hardware | None = None, progress: Progress | None = None) -> None:
-        """Load a model; raises ``EngineUnavailable``, ``InvalidRequest`` and ``OutOfMemory``.
-
-        audiocraft knows CUDA and the CPU only, and computes in fp16 on the one and in fp32 on the other.
-        """
+        """Load a model; raises ``EngineUnavailable``, ``InvalidRequest`` and ``OutOfMemory``."""
         hardware = hardware or Hardware()
         tell = progress or _nothing
         tell(0.0)
         self.model = model or DEFAULT_MODEL
-        self.name = f"audiocraft:{self.model.replace(chr(92), '/').rstrip('/').rpartition('/')[2]}"
+        self.name = f"audiocraft:{Path(self.model).name or self.model}"
         self._device = _device(hardware)
         machine.use_threads(hardware.threads)
         with _explained(self.model):
@@ -102,8 +102,8 @@ class AudiocraftEngine:
         given = self._given(request)
         drawn = self._plan(request, given)
         text = describe(request)
-        devices = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(devices), library.quiet(), _explained(self.model):
+        gpus = [0] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(gpus), library.quiet(), _explained(self.model):
             torch.manual_seed(seed)
             self._set(request.sampling, drawn.frames)
             self._listen(tell, drawn)
@@ -259,18 +259,22 @@ class AudiocraftEngine:
             "windows": len(drawn.windows),
             "follows_melody": self._follows(request),
             "device": machine.describe(self._device),
-            "precision": "fp16" if self._device.type == "cuda" else "fp32",
+            "precision": PRECISIONS[self._device.type],
             "versions": {"audiocraft": library.version(), "torch": torch.__version__},
         }
 
 
 def _device(hardware: Hardware) -> torch.device:
+    """What audiocraft can compute on; raises ``InvalidRequest`` for what it cannot."""
     device = machine.device_of(hardware.device)
-    if device.type == "mps":
-        if hardware.device != "auto":
-            raise InvalidRequest("device", hardware.device, "cuda or cpu: audiocraft knows no other")
-        return torch.device("cpu")
-    return torch.device("cuda", torch.cuda.current_device()) if device.type == "cuda" else device
+    if device.type == "mps" and hardware.device == "auto":
+        device = torch.device("cpu")
+    if device.type not in ("cpu", "cuda") or device.index:
+        raise InvalidRequest("device", hardware.device, "cuda or cpu: audiocraft computes on the first GPU, or none")
+    precision = PRECISIONS[device.type]
+    if hardware.precision not in ("auto", precision):
+        raise InvalidRequest("precision", hardware.precision, f"auto or {precision}, as audiocraft has it on {device}")
+    return device
 
 
 def _check(sampling: Sampling) -> None:
