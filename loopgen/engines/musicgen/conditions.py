@@ -16,9 +16,12 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from loopgen.engines.musicgen.weights import Shape
+from loopgen.errors import InvalidRequest
 
 CHROMA_BINS = 12
 """One a semitone, C first."""
+TEXT_TOKENS = 1_024
+"""The longest text, in T5's tokens: 700 words or so. Room for it is in ``weights.POSITIONS``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,15 @@ def describe(
 
     ``negative`` is led away from instead of the empty prompt; ``chroma`` is ``(frames, 12)`` one-hot (see
     ``musicgen.chroma``), repeated or cut to the model's ``chroma_length`` as transformers does; only melody models
-    take it. Raises ``ValueError`` for chroma of another shape or a model without melody.
+    take it. Raises ``InvalidRequest`` for a text of more than ``TEXT_TOKENS``, ``ValueError`` for chroma of another
+    shape or a model without melody.
     """
     if not prompts:
         raise ValueError("no prompt was given; give one for all takes, or one a take")
     if chroma is not None and not model.shape.has_prefix:
         raise ValueError("the model takes no melody; use a melody model (musicgen-melody, musicgen-melody-large)")
-    texts = [_text(model, prompt) for prompt in prompts]
-    against = [_text(model, negative)] if negative else []
+    texts = [_text(model, prompt, "prompt") for prompt in prompts]
+    against = [_text(model, negative, "negative")] if negative else []
     length = max(len(states) for states in (*texts, *against))
     states, mask = _padded(texts, length)
     null_states, null_mask = _padded(against, length) if against else (None, None)
@@ -97,10 +101,14 @@ def describe(
     return Conditions(states, everything, null_states, everything[:1])
 
 
-def _text(model: Teller, text: str) -> Tensor:
+def _text(model: Teller, text: str, field: str) -> Tensor:
     """Projected states of a text, ``(length, D)``. Texts go one by one: the last bits do not depend on the others."""
     encoder = model.text_encoder
     ids = model.tokenizer(text, return_tensors="pt").input_ids.to(encoder.device)
+    if ids.shape[1] > TEXT_TOKENS:
+        raise InvalidRequest(
+            field, text, f"a shorter text: it has {ids.shape[1]} tokens, and {TEXT_TOKENS} is the most"
+        )
     states = encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[0]
     return _projected(model.enc_to_dec_proj, states)
 

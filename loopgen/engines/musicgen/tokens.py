@@ -16,7 +16,7 @@ from loopgen.engines.musicgen.conditions import Conditions
 from loopgen.engines.musicgen.prefill import embed, prefill, share, tell
 from loopgen.engines.musicgen.sampling import Noise, gumbel
 from loopgen.engines.musicgen.step import NOISE_STEPS, Buffers, Size, Step, borrow
-from loopgen.engines.musicgen.weights import Shape, Weights
+from loopgen.engines.musicgen.weights import POSITIONS, Shape, Weights
 from loopgen.errors import OutOfMemory
 from loopgen.music.sampling import Sampling
 
@@ -125,6 +125,8 @@ def _check(shape: Shape, conditions: Conditions, takes: int, guided: bool) -> No
     for name, states in (("states", conditions.states), ("null_states", null)):
         if states is not None and len(states) not in (1, takes):
             raise ValueError(f"{name} are of {len(states)} rows; expected 1 or one for each of {takes} takes")
+    if shape.has_prefix and conditions.states.shape[1] + WINDOW + shape.codebooks > POSITIONS:
+        raise ValueError(f"the states are {conditions.states.shape[1]} long; the model's positions end at {POSITIONS}")
     if shape.has_prefix and guided and (null is None or null.shape[1] != conditions.states.shape[1]):
         raise ValueError("a melody model's null_states must be as long as its states")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ import torch
 from torch import Tensor
 
 from loopgen.engines.musicgen.conditions import describe
+from loopgen.engines.musicgen.tokens import draw
+from loopgen.errors import InvalidRequest
+from loopgen.music.sampling import Sampling
 from tests.engines.musicgen.peer import Held, hold
 from tests.engines.musicgen.tiny import KINDS, Kind
 
@@ -95,3 +99,18 @@ def test_words_and_melody_are_asked_for_where_they_belong(models: dict[Kind, Hel
         describe(models["text"], [])
     with pytest.raises(ValueError, match="use a melody model"):
         describe(models["stereo"], PROMPTS, chroma=torch.eye(12))
+
+
+@pytest.mark.parametrize("kind", ["text", "melody"])
+def test_texts_end_somewhere(models: dict[Kind, Held], kind: Kind) -> None:
+    """The longest text that is taken leaves room for a whole window."""
+    model = models[kind]
+    told = describe(model, [" ".join(["jazz"] * 1_023)])
+    assert told.states.shape[1] == 1_024 + model.chroma_length
+    assert draw(model, told, 8, Sampling(), [1]).shape == (1, 4, 8)
+    for texts in ({"prompts": [" ".join(["jazz"] * 1_024)]}, {"prompts": ["jazz"], "negative": "z" * 1_500}):
+        with pytest.raises(InvalidRequest, match="1024 is the most"):
+            describe(model, **texts)
+    if model.shape.has_prefix:
+        with pytest.raises(ValueError, match="positions end at 3072"):
+            draw(model, replace(told, states=told.states.repeat(1, 2, 1)), 8, Sampling(), [1])
