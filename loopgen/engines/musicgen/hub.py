@@ -64,7 +64,8 @@ def repo_of(name: str) -> str:
     """
     if known := catalogue.get(name):
         return known.repo
-    if _REPO.fullmatch(name) and ".." not in name and "--" not in name:
+    is_metas = name.startswith(catalogue.OWNER_PREFIX)  # then it is misspelt, or one that audiocraft alone plays
+    if _REPO.fullmatch(name) and ".." not in name and "--" not in name and not is_metas:
         return name
     return catalogue.find(name).repo
 
@@ -213,7 +214,9 @@ def quiet() -> Iterator[None]:
 
 def _own_folder(name: str) -> Path | None:
     """A folder of the user's own; raises ``EngineUnavailable`` for what can be nothing but a path and is not there."""
-    path = Path(name).expanduser()
+    path = Path(name)
+    with suppress(RuntimeError):  # no such user
+        path = path.expanduser()
     if path.is_dir():
         return path
     if path.is_absolute() or name.startswith((".", "~")) or "\\" in name or name.count("/") > 1:

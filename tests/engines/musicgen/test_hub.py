@@ -214,7 +214,7 @@ def test_a_folder_of_ones_own_is_a_model_and_stays(tiny_text: Path, tmp_path: Pa
     assert hub.locate(str(tiny_text)) == tiny_text
     with pytest.raises(EngineUnavailable, match="a folder of your own"):
         hub.remove(str(tiny_text), tmp_path)
-    for path in ("/no/such/folder", "./nothing", "a/b/c"):
+    for path in ("/no/such/folder", "./nothing", "a/b/c", "~/no such", "~nobody-has-this-name/x", ".\\x"):
         with pytest.raises(EngineUnavailable, match="there is no folder"):
             hub.locate(path, tmp_path)
 
@@ -226,6 +226,8 @@ def test_what_is_not_here_names_the_command_and_the_licence(tmp_path: Path) -> N
         hub.locate("me/mine", tmp_path)
     with pytest.raises(EngineUnavailable, match="did you mean 'medium'"):
         hub.locate("mediun", tmp_path)
+    with pytest.raises(EngineUnavailable, match="did you mean 'medium'"):
+        hub.locate("facebook/musicgen-mediun", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../b", "--/x", "a b/c", "me/x--y", "", "me/", "/x"])
