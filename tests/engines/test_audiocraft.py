@@ -321,6 +321,15 @@ def test_a_condition_that_this_audiocraft_does_not_know_is_told(folders: Callabl
         AudiocraftEngine(str(tmp_path / "style"), ONE_THREAD)
 
 
+def test_a_part_of_the_library_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'xformers'", name="xformers")
+
+    monkeypatch.setattr(library, "import_module", lacking)
+    with pytest.raises(EngineUnavailable, match="lacks a part: No module named 'xformers'; install it as https://"):
+        AudiocraftEngine("debug", ONE_THREAD)
+
+
 def test_what_fails_within_the_library_is_told(debug: AudiocraftEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: Any, **__: Any) -> None:
         raise AssertionError("Prompt is longer than audio to generate")
