@@ -12,7 +12,7 @@ from loopgen.engines.musicgen import int8
 from loopgen.engines.musicgen.conditions import describe
 from loopgen.engines.musicgen.step import TorchStep
 from loopgen.engines.musicgen.tokens import draw
-from loopgen.errors import Cancelled
+from loopgen.errors import Cancelled, OutOfMemory
 from loopgen.music.sampling import Sampling
 from tests.engines.musicgen.peer import Held, generate, hold
 from tests.engines.musicgen.tiny import KINDS, Kind
@@ -195,6 +195,17 @@ def test_cancel_stops_within_a_few_frames() -> None:
     assert 40 < len(steps) <= 45
     model.step = step
     assert draw(model, describe(model, [PROMPT]), 40, Sampling(), [1]).shape == (1, 4, 40)
+
+
+def test_too_little_memory_is_said_with_what_to_do() -> None:
+    model = hold("text")
+
+    def full(buffers: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    model.step = full
+    with pytest.raises(OutOfMemory, match="2 takes of 8 s need more memory than cpu has; ask for fewer variations"):
+        draw(model, describe(model, [PROMPT]), 400, Sampling(), [1, 2])
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
