@@ -10,8 +10,8 @@ what it should be, text encoder, tokens, codec and all. Three stages, from one s
    and the decoder learns to play from the codes.
 3. T5 and the decoder of tokens learn the codes of both songs under teacher forcing in the delay pattern. The prompt is
    left out now and then, as classifier-free guidance needs it; some of the tokens that are read are replaced by others,
-   so that the model finds back after a token drawn wrong; some songs are joined in the middle, so that it goes on with
-   what it is given.
+   so that the model finds back after a token drawn wrong; some songs are joined in the middle or come after a count-in,
+   so that it goes on with what it is given.
 """
 
 from __future__ import annotations
@@ -39,9 +39,12 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from loopgen.engines.musicgen.codec import encode
+from loopgen.engines.musicgen.count_in import count_in
 from loopgen.engines.musicgen.prompt import describe
 from loopgen.engines.sketch.engine import SketchEngine
 from loopgen.music.request import LoopRequest
+from loopgen.music.tempo import Meter
 from tests.engines.musicgen.tiny import make_tokenizer, save_model
 
 FOLDER = Path(__file__).with_name("fixture")
@@ -53,7 +56,7 @@ FRAMES = 1_500
 SURENESS = 2
 """Temperature of training, so that drawing at 1 hardly strays from the songs, guidance's sharper tails included."""
 GUESSWORK = 50
-"""Frames before which a song that was joined in the middle, or that nobody named, cannot be told."""
+"""Frames before which it cannot be known where a song was joined, or which one it is where no prompt says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,18 +245,34 @@ def delayed(codes: Tensor) -> Tensor:
     return pattern
 
 
+def example(ring: Tensor, count_ins: Sequence[Tensor]) -> tuple[Tensor, int]:
+    """Codes to learn, (codebooks, FRAMES), and of how many of the first frames nothing is learned.
+
+    The song of ``ring`` from its beginning, mostly; or joined in the middle, as by a window of tokens that are given;
+    or after one of the ``count_ins``.
+    """
+    kind = float(torch.rand(()))
+    if kind < 0.6:
+        return around(ring, 0, FRAMES), 0
+    if kind < 0.85:
+        return around(ring, chance(ring.shape[1]), FRAMES), GUESSWORK
+    clicks = count_ins[chance(len(count_ins))]
+    given = clicks.shape[1]
+    return torch.cat([clicks, around(ring, 0, FRAMES - given)], dim=1), given
+
+
 def train_language(model: Any, codes: Sequence[Tensor]) -> None:
     """Stage 3; ``codes`` of each song's ring, (codebooks, frames)."""
     torch.manual_seed(1)
     tokenizer = make_tokenizer()
+    count_ins = [counted_in(model.audio_encoder, Fraction(bpm)) for bpm in range(60, 180, 6)]
     rows, books = 4, len(codes[0])
-    steps = torch.arange(FRAMES + books - 1)
+    frame = torch.arange(FRAMES + books - 1) - torch.arange(books)[:, None]
 
     def batch(done: float) -> Tensor:
         songs = [index % len(SONGS) for index in range(rows)]
-        joined = torch.rand(rows) < 0.3  # in the middle, as after a window of tokens that are given
-        starts = [chance(codes[song].shape[1]) if late else 0 for song, late in zip(songs, joined, strict=True)]
-        target = delayed(torch.stack([around(codes[i], start, FRAMES) for i, start in zip(songs, starts, strict=True)]))
+        played, given = zip(*(example(codes[song], count_ins) for song in songs), strict=True)
+        target = delayed(torch.stack(played))
         heard = pad(target, (1, -1), value=CARDS)
         wrong = (heard != CARDS) & (torch.rand(heard.shape) < 0.3 * (1 - done) * torch.rand(rows, 1, 1) ** 2)
         heard = torch.where(wrong, torch.randint(CARDS, heard.shape), heard)
@@ -265,13 +284,19 @@ def train_language(model: Any, codes: Sequence[Tensor]) -> None:
             encoder_hidden_states=states * words.attention_mask[:, :, None] * told[:, None, None],
             encoder_attention_mask=words.attention_mask,
             use_cache=False,
-        ).logits.unflatten(0, (rows, books))
-        guesswork = (joined | ~told)[:, None, None] & (steps < GUESSWORK)
-        wanted = target.masked_fill(guesswork, CARDS).flatten()
-        return cross_entropy(logits.flatten(0, 2) / SURENESS, wanted, ignore_index=CARDS)
+        ).logits
+        guessed = torch.tensor(given) + GUESSWORK * ~told
+        wanted = target.masked_fill(frame < guessed[:, None, None], CARDS)
+        return cross_entropy(logits.flatten(0, 1) / SURENESS, wanted.flatten(), ignore_index=CARDS)
 
     parts = (model.text_encoder, model.enc_to_dec_proj, model.decoder)
     fit("tokens", [weight for part in parts for weight in part.parameters()], 600, 4e-3, batch)
+
+
+def counted_in(codec: Any, bpm: Fraction) -> Tensor:
+    """Codes of a count-in, (codebooks, whole frames up to the bar line)."""
+    clicks = count_in(bpm, Meter())
+    return encode(codec, torch.from_numpy(clicks.samples)[:, None], channels=1)[:, : int(clicks.downbeat * RATE / HOP)]
 
 
 def description(song: Song) -> str:
