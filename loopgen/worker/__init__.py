@@ -109,7 +109,6 @@ class _Worker:
         try:
             from loopgen import studio  # noqa: F401 - all that a job needs, before the first one
 
-            self._loading(0.0)
             return _facts(self._engine(self._setup.engine, self._loading))
         except Exception as error:
             return Ready({}, *self._explained(error))
@@ -245,6 +244,7 @@ class _Worker:
         if found is None and not model:  # "musicgen" is whichever of its models is loaded already
             found = next((one for one in self._engines.values() if base.split(one.name)[0] == plain), None)
         if found is None:
+            progress(0.0)
             if base.has_models(name):
                 self._engines = {known: one for known, one in self._engines.items() if not base.has_models(one.name)}
                 gc.collect()
