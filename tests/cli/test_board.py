@@ -27,7 +27,7 @@ def job(
     )
     code, message = ("worker_died", "the worker died") if state == "error" else ("", "")
     notes = ("the prompt says 140 BPM",) if state == "done" else ()
-    return Job("ab12", work, state, fraction, "laying on the grid", loops, code, message, notes, position)  # type: ignore[arg-type]
+    return Job("ab12", work, state, fraction, "laying on the grid", loops, code, message, notes, position, None)  # type: ignore[arg-type]
 
 
 def said(shown: Board, *notices: Notice, now: float = 0.0) -> list[str]:

@@ -17,7 +17,7 @@ WHEN = datetime(2026, 11, 21, 14, 3, 12, tzinfo=UTC)
 
 def job(number: int, state: str = "queued", fraction: float = 0.0) -> Job:
     asked = {"prompt": f"dub techno [bold]{number}[/] " + "and a very long wish " * 5, "bpm": Fraction(1279, 10)}
-    return Job(f"job{number}", Generate(asked), state, fraction, "laying on the grid", (), "", "", (), number)  # type: ignore[arg-type]
+    return Job(f"job{number}", Generate(asked), state, fraction, "laying on the grid", (), "", "", (), number, None)  # type: ignore[arg-type]
 
 
 def busy_board() -> Board:

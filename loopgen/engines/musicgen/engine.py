@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from loopgen.engines.base import MELODY, OPENING, SAMPLING, Hardware, Preview, Progress
-from loopgen.engines.musicgen import catalogue, choice, codec, conditions, machine
+from loopgen.engines.musicgen import catalogue, choice, codec, conditions, graphs, machine
 from loopgen.engines.musicgen.chroma import melody_chroma
 from loopgen.engines.musicgen.count_in import count_in
-from loopgen.engines.musicgen.load import Model, load
+from loopgen.engines.musicgen.load import load
 from loopgen.engines.musicgen.plan import Plan, opening_bars, plan
 from loopgen.engines.musicgen.prompt import describe
 from loopgen.engines.musicgen.tokens import draw
@@ -51,7 +51,7 @@ class _Given:
 
 
 class MusicGenEngine:
-    """One of MusicGen's models, in memory.
+    """One of MusicGen's models, in memory: ``model``.
 
     Args:
         model: short name, name on the hub or folder; empty: the best of those that are here.
@@ -64,7 +64,10 @@ class MusicGenEngine:
     version = VERSION
 
     def __init__(
-        self, model: str = "", hardware: Hardware = Hardware(), progress: Progress | None = None  # noqa: B008 - frozen
+        self,
+        model: str = "",
+        hardware: Hardware = Hardware(),
+        progress: Progress | None = None,  # noqa: B008 - frozen
     ) -> None:
         device = machine.device_of(hardware.device)
         source = model or choice.choose(has_gpu=device.type != "cpu")
@@ -75,17 +78,12 @@ class MusicGenEngine:
             threads=hardware.threads,
             progress=progress,
         )
-        self._model = loaded
+        self.model = loaded
         self.name = f"musicgen:{loaded.name}"
         self.description = f"MusicGen, {loaded.name} on {machine.describe(loaded.device)} in {loaded.precision}"
         self.licence = loaded.licence
         self.abilities = frozenset({SAMPLING, OPENING} | ({MELODY} if loaded.is_melody else set()))
         self.batch = TAKES_ON_CPU if loaded.device.type == "cpu" else TAKES_ON_GPU
-
-    @property
-    def model(self) -> Model:
-        """The model that it plays by."""
-        return self._model
 
     def generate(self, request: LoopRequest, seed: int, *, progress: Progress | None = None) -> Take:
         """One take; the tokens of a seed are the same alone and among others."""
@@ -104,7 +102,7 @@ class MusicGenEngine:
         A count-in is not in the take; an opening is. ``progress`` may raise to cancel, every few frames; ``preview`` is
         told the first take's audio, piece by piece, as soon as it is final.
         """
-        model = self._model
+        model = self.model
         with torch.inference_mode():
             given = self._given(request)
             planned = plan(request, opening=given.seconds if given else 0, frame_rate=model.frame_rate)
@@ -131,7 +129,7 @@ class MusicGenEngine:
         progress: Progress,
     ) -> None:
         """Draw window after window; ``audio`` hears each frame once."""
-        model = self._model
+        model = self.model
         known = torch.zeros(len(seeds), model.shape.codebooks, 0, dtype=torch.int64)
         if given and planned.opening:
             samples = torch.from_numpy(given.samples[: planned.opening * model.codec.config.hop_length])
@@ -166,25 +164,25 @@ class MusicGenEngine:
             known = drawn
 
     def _chroma(self, request: LoopRequest, planned: Plan, given: _Given | None, window: Any) -> Any:
-        if request.melody is None or not self._model.is_melody:
+        if request.melody is None or not self.model.is_melody:
             return None
         return melody_chroma(
             request.melody,
             request.bpm,
             bar_one=planned.bar_one,
             loop_quarters=request.bars * request.meter.quarters,
-            offset=Fraction(window.start, self._model.frame_rate),
+            offset=Fraction(window.start, self.model.frame_rate),
             silent_until=given.seconds if given and given.is_count_in else None,
-            frames=self._model.chroma_length,
+            frames=self.model.chroma_length,
         )
 
     def _given(self, request: LoopRequest) -> _Given | None:
         """The opening at the model's rate, or the count-in; they end on a bar line."""
-        rate = self._model.sample_rate
+        rate = self.model.sample_rate
         if request.opening:
             audio = request.opening.audio
             bar = bar_seconds(request.bpm, request.meter)
-            bars = opening_bars(request, max(1, round(audio.seconds / float(bar))), frame_rate=self._model.frame_rate)
+            bars = opening_bars(request, max(1, round(audio.seconds / float(bar))), frame_rate=self.model.frame_rate)
             kept = audio.samples[max(0, audio.frames - round(bars * bar * audio.rate)) :]
             if bars:
                 return _Given(_resampled(kept, audio.rate, rate), bars * bar, False)
@@ -204,10 +202,10 @@ class MusicGenEngine:
     ) -> Take:
         before = given.seconds if given and given.is_count_in else Fraction(0)
         bar_one = float(planned.bar_one - before)
-        follows = request.melody is not None and self._model.is_melody
+        follows = request.melody is not None and self.model.is_melody
         goes_on = given is not None and not given.is_count_in
         return Take(
-            Audio(samples, self._model.sample_rate),
+            Audio(samples, self.model.sample_rate),
             self.name,
             seed,
             facts=self._facts(request, text, planned),
@@ -219,7 +217,7 @@ class MusicGenEngine:
         """What the recipe says about how the take was made; JSON values only."""
         import transformers
 
-        model = self._model
+        model = self.model
         known = catalogue.get(model.name)
         return {
             "kind": "neural",
@@ -235,6 +233,7 @@ class MusicGenEngine:
             "follows_melody": request.melody is not None and model.is_melody,
             "device": machine.describe(model.device),
             "precision": model.precision,
+            "step": graphs.described(model.step),
             "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         }
 
