@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     models = asked.models or (["small"] if device.type == "cpu" else ["small", "medium", "melody", "large"])
     frames = QUICK_FRAMES if asked.quick else FRAMES
 
-    started, report = time.perf_counter(), Report()
+    started, worked, report = time.perf_counter(), time.process_time(), Report()
     report.title("Machine")
     report.line("device", machine.describe(device))
     report.line("PyTorch, transformers", f"{torch.__version__}, {transformers.__version__}")
@@ -89,7 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if device.type == "cuda":
                 torch.cuda.empty_cache()
     figures(report, device)
-    report.line("\nthis took", f"{time.perf_counter() - started:.0f} s")
+    took = time.perf_counter() - started
+    report.line("\nthis took", f"{took:.0f} s")
+    share = (time.process_time() - worked) / took
+    if device.type == "cpu" and share < 0.9 * torch.get_num_threads():
+        print(f"The machine was busy: this process had {share:.2f} cores on average, so all times are too long.")
     for failure in report.failed:
         print(f"FAILED {failure}")
     return 1 if report.failed else 0

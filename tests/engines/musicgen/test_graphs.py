@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from loopgen.engines.musicgen import fused, graphs
 from loopgen.engines.musicgen.graphs import GraphStep
-from loopgen.engines.musicgen.step import Buffers, Size, Step, TorchStep
+from loopgen.engines.musicgen.step import Buffers, Size, Step, TorchStep, allocate
 from loopgen.engines.musicgen.weights import Shape, Weights
 from tests.engines.musicgen.fused_interpreted import clone, random_buffers, random_weights
 
@@ -236,6 +239,31 @@ def test_on_a_gpu_fused_kernels_come_first(monkeypatch: pytest.MonkeyPatch, is_t
     name = graphs.described(step)
     expected = "fused kernels in CUDA graphs" if is_there else "PyTorch in CUDA graphs (needs Triton)"
     assert name == expected
+
+
+@pytest.mark.parametrize("text", [32, 0])
+@pytest.mark.parametrize("takes", [1, 9])
+def test_what_is_captured_never_leaves_the_device(text: int, takes: int) -> None:
+    """On the device "meta", whose tensors have no values: reading one fails, and moving one would show."""
+
+    class OnlyThere(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        operations = 0
+
+        def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = operation(*args, **(kwargs or {}))
+            self.operations += 1
+            for tensor in tree_leaves((args, kwargs, result)):
+                assert not isinstance(tensor, torch.Tensor) or tensor.is_meta, f"{operation} on the host"
+            return result
+
+    weights = random_weights(replace(SHAPE, has_prefix=not text), torch.bfloat16, device="meta")
+    step, buffers = TorchStep(weights), allocate(weights, Size(takes, True, False, text, 64))
+    buffers.slots = 32
+    with OnlyThere() as watched:  # type: ignore[no-untyped-call]
+        step(buffers)
+    assert watched.operations > 30
+    with pytest.raises(RuntimeError, match="meta"), OnlyThere():  # type: ignore[no-untyped-call]
+        buffers.time.item()
 
 
 def test_fused_kernels_say_what_they_do_not_take() -> None:
