@@ -29,6 +29,17 @@ def test_it_prints_every_figure_and_what_is_to_be_reached(capsys: pytest.Capture
     assert re.search(r"times faster than transformers in fp32 +[\d.]+ +\(to reach: >= 4\) +(met|MISSED)", said)
 
 
+def test_the_part_for_gpus_runs_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_musicgen, "on_cpu", bench_musicgen.on_gpu)
+    assert bench_musicgen.main(["--models", "tiny", "--device", "cpu", "--quick"]) == 0
+    said = capsys.readouterr().out
+    for figure in ("generate", "1 variation", "4 variations", "8 variations", "from trigger to finished loop, s"):
+        value = re.search(rf"{figure} +([\d.]+)", said)
+        assert value and float(value[1]) > 0, figure
+    assert re.search(r"first exact preview [\d.]+, take [\d.]+; 1\d\.\d s of audio", said)
+    assert "fused kernels need an NVIDIA GPU" in said or torch.cuda.is_available()
+
+
 def test_a_part_that_fails_does_not_cost_the_others(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,18 +137,20 @@ class GraphStep:
             self._stream, self._pool = cuda.Stream(), cuda.graph_pool_handle()
         self._stream.wait_stream(cuda.current_stream())
         graph = cuda.CUDAGraph()
-        with cuda.stream(self._stream):
-            for _ in range(WARM_UP):
-                step(buffers)
-                state.restore()
-            cuda.synchronize()
-            # other threads may go on allocating: a codec decodes, say
-            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
-            try:
-                step(buffers)
-            finally:
-                graph.capture_end()
-        cuda.current_stream().wait_stream(self._stream)
+        try:
+            with cuda.stream(self._stream):
+                for _ in range(WARM_UP):
+                    step(buffers)
+                    state.restore()
+                cuda.synchronize()
+                # other threads may go on allocating: a codec decodes, say
+                graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+                try:
+                    step(buffers)
+                finally:
+                    graph.capture_end()
+        finally:
+            cuda.current_stream().wait_stream(self._stream)
         replay: Callable[[], None] = graph.replay
         return replay
 
