@@ -53,7 +53,11 @@ class Desk:
         melody = sender.clips.get(given.pop("melody")) if "melody" in given else None
         begin = _begin(given)
         preview = bool(given.pop("preview", self._session["preview"]))
-        self._submit(Generate(self._session.order(given), melody, folder, begin, preview), call, sender)
+        self._submit(
+            Generate(self._session.order(given, goes_on=begin is not None), melody, folder, begin, preview),
+            call,
+            sender,
+        )
 
     def retempo(self, call: Call, sender: Sender) -> None:
         """Take an order for another tempo."""

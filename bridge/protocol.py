@@ -190,7 +190,8 @@ REPLIES: Mapping[str, Reply] = {reply.address.removeprefix("/loopgen/").replace(
     _reply("accepted", "req:s job:s position:i", "the job's id; position 0 runs. A `req` sent again gets the same job"),
     _reply("progress", "job:s fraction:f stage:s", "0 to 1; at most 5 a second", "stage"),
     _reply("preview", "job:s path:s seconds:f",
-           "so much of the first take can be heard in this WAV already; it grows, and is gone when the job ends"),
+           "so much of a take can be heard in this WAV already; it grows, begins anew with another take, and is gone "
+           "when the job ends"),
     _reply("done", "job:s req:s path:s bpm:f bars:i beats:f frames:i rate:i summary:s variation:i variations:i tempo:s",
            "a loop is on disk, whole; one message a variation. Beats are quarter notes, tempo is exact. "
            f"Sent again after {', '.join(f'{seconds:g}' for seconds in RESENDS)} s until `ack`", "summary"),

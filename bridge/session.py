@@ -90,16 +90,16 @@ class Session:
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise EngineUnavailable(f"engine {name[:64]!r} is unknown; {hint}")
 
-    def order(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def order(self, given: Mapping[str, Any], *, goes_on: bool = False) -> dict[str, Any]:
         """What `generate` asks for: the session's values under those given; raises ``LoopgenError``.
 
-        A preset's own values are left to whoever settles the order. One that is given brings its own prompt.
+        An order that ``goes_on`` from an earlier loop needs no words of its own. A preset's own values are left to whoever settles the order. One that is given brings its own prompt.
         """
         values = {**self._given, **self._set, **({"preset": self["preset"]} if self["preset"] else {}), **given}
         if "preset" in given and "prompt" not in given:
             values.pop("prompt", None)
         if "engine" in values:
             self.check_engine(values["engine"])
-        if "prompt" not in values and "preset" not in values:
+        if "prompt" not in values and "preset" not in values and not goes_on:
             raise InvalidRequest("prompt", "", "a prompt like 'dub techno, rolling bass', or a preset")
         return {_ASKED.get(name, name): value for name, value in values.items() if name not in _NOT_ASKED}
