@@ -93,7 +93,8 @@ class Session:
     def order(self, given: Mapping[str, Any], *, goes_on: bool = False) -> dict[str, Any]:
         """What `generate` asks for: the session's values under those given; raises ``LoopgenError``.
 
-        An order that ``goes_on`` from an earlier loop needs no words of its own. A preset's own values are left to whoever settles the order. One that is given brings its own prompt.
+        An order that ``goes_on`` from an earlier loop needs no words of its own. A preset's own values are left to
+        whoever settles the order. One that is given brings its own prompt.
         """
         values = {**self._given, **self._set, **({"preset": self["preset"]} if self["preset"] else {}), **given}
         if "preset" in given and "prompt" not in given:
