@@ -66,8 +66,8 @@ class MusicGenEngine:
     def __init__(
         self,
         model: str = "",
-        hardware: Hardware = Hardware(),
-        progress: Progress | None = None,  # noqa: B008 - frozen
+        hardware: Hardware = Hardware(),  # noqa: B008 - frozen
+        progress: Progress | None = None,
     ) -> None:
         device = machine.device_of(hardware.device)
         source = model or choice.choose(has_gpu=device.type != "cpu")
@@ -103,17 +103,16 @@ class MusicGenEngine:
         told the first take's audio, piece by piece, as soon as it is final.
         """
         model = self.model
-        with torch.inference_mode():
-            given = self._given(request)
-            planned = plan(request, opening=given.seconds if given else 0, frame_rate=model.frame_rate)
-            text = describe(request)
-            listener = codec.Preview(
-                model.codec, len(seeds), model.shape.channels, chunk=_FIRST_CHUNK if preview else _CHUNK
-            )
-            trim = round(given.seconds * model.sample_rate) if given and given.is_count_in else 0
-            audio = _Heard(listener, preview, model.sample_rate, trim)
-            self._draw(request, seeds, text, planned, given, audio, progress or (lambda share: None))
-            samples = audio.finish()
+        given = self._given(request)
+        planned = plan(request, opening=given.seconds if given else 0, frame_rate=model.frame_rate)
+        text = describe(request)
+        listener = codec.Preview(
+            model.codec, len(seeds), model.shape.channels, chunk=_FIRST_CHUNK if preview else _CHUNK
+        )
+        trim = round(given.seconds * model.sample_rate) if given and given.is_count_in else 0
+        audio = _Heard(listener, preview, model.sample_rate, trim)
+        self._draw(request, seeds, text, planned, given, audio, progress or (lambda share: None))
+        samples = audio.finish()
         if progress:
             progress(1.0)
         return [self._take(request, seed, row, text, planned, given) for seed, row in zip(seeds, samples, strict=True)]
