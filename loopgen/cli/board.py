@@ -110,8 +110,11 @@ class Board:
 
         >>> Board("", 0, "", "", {"name": "sketch", "version": "1.0", "licence": "CC0"}, "ready").engine_line()
         'sketch 1.0 (licence: CC0)'
+        >>> Board("", 0, "", "", {"name": "musicgen:small", "hardware": "cpu in int8"}, "ready").engine_line()
+        'musicgen:small on cpu in int8'
         """
         named = " ".join(clean(self.engine[key]) for key in ("name", "version") if self.engine.get(key))
+        named += f" on {clean(self.engine['hardware'])}" if self.engine.get("hardware") else ""
         licence = self.engine.get("licence")
         trouble = f", {self.state}" if self.state in ("starting", "failed") else ""
         return named + (f" (licence: {clean(licence)})" if licence else "") + trouble

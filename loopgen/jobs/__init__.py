@@ -59,7 +59,7 @@ class Jobs:
 
     @property
     def engine_facts(self) -> Mapping[str, str]:
-        """Name, version and licence of the engine; empty until the worker has told."""
+        """Name, version, licence and, with a model, hardware of the engine; empty until the worker has told."""
         return self._supervisor.facts
 
     @property

@@ -300,4 +300,5 @@ def summary(loop: Loop) -> str:
 
 
 def _facts(engine: Engine) -> Ready:
-    return Ready({"name": str(engine.name), "version": str(engine.version), "licence": str(engine.licence)})
+    said = ("name", "version", "licence", "hardware")
+    return Ready({name: str(value) for name in said if (value := getattr(engine, name, ""))})

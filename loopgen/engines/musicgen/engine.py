@@ -80,7 +80,8 @@ class MusicGenEngine:
         )
         self.model = loaded
         self.name = f"musicgen:{loaded.name}"
-        self.description = f"MusicGen, {loaded.name} on {machine.describe(loaded.device)} in {loaded.precision}"
+        self.hardware = f"{machine.describe(loaded.device)} in {loaded.precision}"
+        self.description = f"MusicGen, {loaded.name} on {self.hardware}"
         self.licence = loaded.licence
         self.abilities = frozenset({SAMPLING, OPENING} | ({MELODY} if loaded.is_melody else set()))
         self.batch = TAKES_ON_CPU if loaded.device.type == "cpu" else TAKES_ON_GPU
@@ -220,8 +221,8 @@ class MusicGenEngine:
         known = catalogue.get(model.name)
         return {
             "kind": "neural",
-            "note": f"weights of {known.repo if known else model.name}: {model.licence}"
-            + (", not for music that is sold" if model.licence == catalogue.LICENCE else ""),
+            "note": f"{known.repo if known else model.name} on {self.hardware}"
+            + ("; not for music that is sold" if model.licence == catalogue.LICENCE else ""),
             "licence": model.licence,
             "version": VERSION,
             "model": known.repo if known else model.name,
