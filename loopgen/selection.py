@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from loopgen import metrics
 from loopgen.engines.base import BatchEngine, Engine
 from loopgen.errors import Cancelled, GenerationFailed, LoopgenError
-from loopgen.looping.make import Progress, make
+from loopgen.looping.make import Progress, flaws, make
 from loopgen.music.loop import Loop, Take
 from loopgen.music.request import SEED_MAX, TAKES_MAX, LoopRequest
 from loopgen.previews import PreviewFile
@@ -35,9 +35,9 @@ class Selected:
     weaker: Sequence[Loop]
 
 
-def weakness(loop: Loop) -> tuple[int, float]:
-    """Sorts loops, the best first: fewest warnings, then the least strained seam."""
-    return len(loop.warnings), metrics.strain(loop.scores["seam"])
+def weakness(loop: Loop) -> tuple[int, int, float]:
+    """Sorts loops, the best first: fewest flaws, fewest warnings, then the least strained seam."""
+    return len(flaws(loop)), len(loop.warnings), metrics.strain(loop.scores["seam"])
 
 
 def select(
@@ -46,8 +46,8 @@ def select(
     """The request's loops, of takes with seeds that count up from ``request.seed``.
 
     An engine that draws takes one by one: one loop after the other, each of at most ``ATTEMPTS`` takes, the first
-    without a weakness or the least weak. One that draws many at once: ``request.takes`` of them, at least as many as
-    loops are wanted, each made a loop; if too few are without a weakness another batch is drawn, ``ATTEMPTS`` at most,
+    without a flaw or the best. One that draws many at once: ``request.takes`` of them, at least as many as
+    loops are wanted, each made a loop; if too few are without a flaw another batch is drawn, ``ATTEMPTS`` at most,
     and the best of all are delivered, the best first.
 
     ``preview`` gets the first take of each batch, as far as it is.
@@ -89,7 +89,7 @@ def _one_by_one(engine: Engine, request: LoopRequest, stretcher: str, say: Progr
                 failure = error
                 continue
             tries.append(loop)
-            if not loop.warnings:
+            if not flaws(loop):
                 break
         if not tries:
             raise _failed(engine, failure)
@@ -132,16 +132,15 @@ def _best_of_batches(
             continue
         loops += [one for one in made if isinstance(one, Loop)]
         failure = next((one for one in made if isinstance(one, Exception)), failure)
-        if sum(not loop.warnings for loop in loops) >= wanted:
+        if sum(not flaws(loop) for loop in loops) >= wanted:
             break
     if not loops:
         raise _failed(engine, failure)
     ranked = sorted(loops, key=weakness)
-    best, weaker = ranked[:wanted], ranked[wanted:]
-    if len(best) < wanted:
+    for loop in ranked[:wanted]:
+        yield Selected(loop, ranked[wanted:])
+    if len(ranked) < wanted:  # those that could be made are delivered all the same
         raise _failed(engine, failure)
-    for loop in best:
-        yield Selected(loop, weaker)
 
 
 def _made_loops(

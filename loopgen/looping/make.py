@@ -25,6 +25,8 @@ from loopgen.music.tempo import beat_frames, beat_seconds, counted, round_half_u
 UNSURE = 0.5
 """Below this confidence the user is told that the beat, or which beat is one, may be wrong."""
 
+_BAR_UNSURE = "which beat is one is uncertain"
+
 FAR = 0.2
 """Stretching by more than this share of the length is heard on most material."""
 
@@ -142,7 +144,7 @@ def _weaknesses(
         yield f"the beat is uncertain ({grid.confidence:.0%} sure): the loop may start off the beat"
     elif grid.downbeat_confidence < UNSURE:
         sure = f"{grid.downbeat_confidence:.0%} sure"
-        yield f"which beat is one is uncertain ({sure}): the loop may start on another beat of the bar"
+        yield f"{_BAR_UNSURE} ({sure}): the loop may start on another beat of the bar"
     if seamed.pieces > 1:
         beats = round(seamed.span.frames / float(gridded.beat_frames))
         bars, rest = divmod(beats, request.meter.beats)
@@ -159,6 +161,14 @@ def _weaknesses(
     if faults:
         yield f"the take has no better stretch: the loop {' and '.join(faults)}"
     yield from seam_weaknesses(scores["seam"])
+
+
+def flaws(loop: Loop) -> list[str]:
+    """Those of a loop's warnings that another take may well be free of.
+
+    Which beat is one is as hard to tell in the next take: that is the listener's weakness, not the player's.
+    """
+    return [warning for warning in loop.warnings if not warning.startswith(_BAR_UNSURE)]
 
 
 def seam_weaknesses(seam: Mapping[str, Any]) -> Iterator[str]:
