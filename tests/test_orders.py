@@ -9,8 +9,9 @@ import pytest
 from loopgen.errors import InvalidRequest, PresetUnusable
 from loopgen.music.key import Key
 from loopgen.music.melody import Melody, Note
+from loopgen.music.request import LoopRequest
 from loopgen.music.tempo import Meter
-from loopgen.orders import ASKED, settle
+from loopgen.orders import ASKED, after, settle
 
 TUNE = Melody((Note(0, 60, 1),), 4)
 
@@ -82,3 +83,15 @@ def test_chords_and_a_melody_exclude_each_other() -> None:
 def test_an_unknown_preset_is_refused() -> None:
     with pytest.raises(PresetUnusable, match="dub-techno"):
         settle({"preset": "dub-tekno"})
+
+
+def test_an_order_after_a_loop_takes_over_what_it_leaves_open(tmp_path: Path) -> None:
+    old = LoopRequest("dub techno", "60.23", bars=2, meter="3/4", key="Am", rate=48_000, seed=3)
+    plain = settle(after({"seed": 1, "bars": None}, old)).request
+    assert (plain.prompt, plain.bpm, plain.bars, plain.meter, plain.key) == (
+        "dub techno", Fraction("60.23"), 2, Meter(3, 4), Key.parse("Am"),
+    )  # fmt: skip
+    other = settle(after({"prompt": "with congas", "bpm": 90, "bars": 8}, old)).request
+    assert (other.prompt, other.bpm, other.bars, other.key) == ("with congas", Fraction(90), 8, Key.parse("Am"))
+    (tmp_path / "mine.toml").write_text('prompt = "house"', "utf-8")
+    assert settle(after({"preset": "mine"}, old), own_presets=tmp_path).request.prompt == "house"

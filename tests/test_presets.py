@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from loopgen import presets
 from loopgen.errors import InvalidRequest, OutputUnwritable, PresetUnusable
 from loopgen.music.key import Key
+from loopgen.music.sampling import Sampling
 from loopgen.music.tempo import Meter, parse_bpm
+from loopgen.orders import settle
 
 
 @pytest.mark.parametrize("name", presets.names())
@@ -34,6 +36,9 @@ def test_a_wrong_name_gets_the_nearest() -> None:
         ('prompt = "house"\nbars = "four"', "wrong type"),
         ('prompt = "house"\nbars = true', "wrong type"),
         ('prompt = "house"\nbpm = 5', "20 to 999"),
+        ('prompt = "house"\ntemperature = 11', "temperature: 11 cannot be used; give a number from 0 to 10"),
+        ('prompt = "house"\ncount_in = 1', "wrong type"),
+        ('prompt = "house"\ntop_k = true', "wrong type"),
         ("bpm = 120", "no prompt"),
         ("\x00", "cannot be read"),
     ],
@@ -88,6 +93,14 @@ def test_values_of_a_request_are_kept_exactly(tmp_path: Path, bpm: str) -> None:
     assert Fraction(parse_bpm(read["bpm"])) == parse_bpm(bpm)
     assert (Meter.parse(read["meter"]), Key.parse(read["key"])) == (Meter(6, 8), Key.parse("D dorian"))
     assert "engine" not in read
+
+
+def test_how_a_model_draws_is_part_of_a_sound(tmp_path: Path) -> None:
+    sound = {"prompt": "dub", "temperature": 0.8, "top_k": 100, "guidance": 4.5, "negative": "vocals", "count_in": True}
+    presets.save("mine", sound, "", tmp_path)
+    assert dict(presets.load("mine", tmp_path).fields) == sound
+    drawn = settle({"preset": "mine", "guidance": 2}, own_presets=tmp_path).request.sampling
+    assert drawn == Sampling(temperature=0.8, top_k=100, guidance=2, negative="vocals", count_in=True)
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", ".x", "x.", "CON", "com1.toml", "", "x" * 65, "é"])

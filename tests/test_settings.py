@@ -78,6 +78,13 @@ BAD: list[tuple[str, Any, str]] = [
     ("stretcher", "rubber", "rubberband"),
     ("engine", "a/b", "loopgen engines"),
     ("engine", ["sketch"], "loopgen engines"),
+    ("takes", 17, "1 to 16"),
+    ("device", "gpu", "cuda"),
+    ("device", "cuda:x", "cuda:1"),
+    ("precision", "fp8", "bf16"),
+    ("threads", -1, "1 to 1024"),
+    ("separate", "perhaps", "true or false"),
+    ("separate", 1, "true or false"),
     ("output", "", "a folder"),
     ("output", 3, "a folder"),
     ("presets", "a\0b", "a folder"),
@@ -171,3 +178,11 @@ def test_anything_is_settings_or_an_error(file: Path, flags: dict[str, Any]) -> 
     else:
         assert 0 <= found.port <= 65_535
         assert found.output.is_absolute()
+
+
+def test_what_a_model_is_computed_on_is_settled_like_the_rest(file: Path) -> None:
+    file.write_text('device = "cuda:1"\nprecision = "bf16"\nthreads = 2\ntakes = 4\nseparate = true', "utf-8")
+    found = resolve({"engine": "musicgen:/weights of mine"}, {"LOOPGEN_SEPARATE": "no", "LOOPGEN_TAKES": "8"}, file)
+    chosen = found.settings
+    assert (chosen.device, chosen.precision, chosen.threads, chosen.takes) == ("cuda:1", "bf16", 2, 8)
+    assert (chosen.separate, chosen.engine) == (False, "musicgen:/weights of mine")

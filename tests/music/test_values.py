@@ -11,6 +11,7 @@ from loopgen.music.beats import BeatGrid
 from loopgen.music.key import SCALES, TONICS, Key
 from loopgen.music.melody import Melody, Note
 from loopgen.music.request import LoopRequest
+from loopgen.music.sampling import Sampling
 from loopgen.music.tempo import Meter
 
 
@@ -125,3 +126,22 @@ def test_a_melody_repeats_to_fill_the_loop() -> None:
 def test_a_note_is_checked(note: tuple[Any, ...]) -> None:
     with pytest.raises(InvalidRequest):
         Note(*note)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("temperature", -0.1), ("temperature", float("nan")), ("temperature", "1"), ("temperature", True),
+        ("top_k", 2049), ("top_k", 1.5), ("top_p", 1.01), ("guidance", 20.5), ("guidance", float("inf")),
+        ("negative", "a\nb"), ("negative", "x" * 2001), ("count_in", 1),
+    ],
+)  # fmt: skip
+def test_sampling_names_the_field_and_what_to_give(field: str, value: Any) -> None:
+    with pytest.raises(InvalidRequest, match=rf"^{field}: .* cannot be used; give "):
+        Sampling(**{field: value})
+
+
+def test_the_edges_of_sampling_are_allowed() -> None:
+    edges = Sampling(temperature=0, top_k=2048, top_p=1, guidance=20, negative="x" * 2000, count_in=True)
+    assert isinstance(edges.temperature, float)
+    assert Sampling(top_k=0, guidance=0).top_k == 0
