@@ -42,12 +42,11 @@ def version() -> str:
 
 
 def locate(name: str) -> Path:
-    """The folder of a model's two files: one of the user's own, or in the hub's cache by its name there.
+    """The folder of a model's two files: a path of the user's own, or in the hub's cache by its name there.
 
     Names without an owner are Meta's. Raises ``EngineUnavailable`` that says how to get them.
     """
-    own = Path(name).expanduser()
-    if own.is_dir():
+    if own := hub.own_folder(name):
         if lacks := [file for file in hub.ORIGINAL if not (own / file).is_file()]:
             raise EngineUnavailable(f"{own} is no model of audiocraft's: {' and '.join(lacks)} not there")
         return own

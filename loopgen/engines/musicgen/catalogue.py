@@ -153,7 +153,7 @@ def find(name: str) -> Known:
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise EngineUnavailable(
         f"MusicGen has no model {name[:80]!r}; {hint}Give one of {', '.join(names)}, a name on the hub "
-        "(owner/name), or a folder"
+        "(owner/name), or a folder (./name)"
     )
 
 

@@ -71,19 +71,21 @@ def repo_of(name: str) -> str:
 
 
 def locate(name: str, cache: Path | None = None) -> Path:
-    """The folder of a model that is here: by short name, name on the hub, or path.
+    """The folder of a model that is here: by short name, name on the hub, or path (see ``own_folder``).
 
     Raises ``EngineUnavailable`` that says how to get it.
     """
     known = catalogue.get(name)
-    if known is None and (folder := _own_folder(name)) is not None:
+    if known is None and (folder := own_folder(name)) is not None:
         return folder
     repo = repo_of(name)
     found = snapshot(repo, cache)
     pull = f"`loopgen models pull {known.name if known else repo}`"
     if found is None:
-        size = f" (about {in_words(known.download_bytes)}, {catalogue.LICENCE})" if known else ""
-        raise EngineUnavailable(f"the weights of {repo} are not on this machine: run {pull}{size}")
+        more = f" (about {in_words(known.download_bytes)}, {catalogue.LICENCE})" if known else ""
+        if not known and Path(name).is_dir():
+            more = f"; the folder of this name is ./{name}"
+        raise EngineUnavailable(f"the weights of {repo} are not on this machine: run {pull}{more}")
     if lacks := missing(found):
         raise EngineUnavailable(f"{repo} is not all here, {_listed(lacks)} missing: {pull} gets the rest")
     return found
@@ -159,7 +161,7 @@ def remove(name: str, cache: Path | None = None) -> int:
 
     Raises ``EngineUnavailable`` where there is none, ``OutputUnwritable`` where it cannot be deleted.
     """
-    if catalogue.get(name) is None and (folder := _own_folder(name)) is not None:
+    if catalogue.get(name) is None and (folder := own_folder(name)) is not None:
         raise EngineUnavailable(f"{folder} is a folder of your own: delete it yourself if you want to")
     root = cache or cache_folder()
     repo = repo_of(name)
@@ -212,16 +214,21 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(before)
 
 
-def _own_folder(name: str) -> Path | None:
-    """A folder of the user's own; raises ``EngineUnavailable`` for what can be nothing but a path and is not there."""
+def own_folder(name: str) -> Path | None:
+    """The folder that a path names, or None for a name: what may be a model's name never leads to a folder.
+
+    A path is absolute, or begins with ``.`` or ``~``, or has more than one separator: ``./mine``, not ``mine``. So a
+    name that came from elsewhere reaches no folder of this machine, and means the same wherever the program runs.
+    Raises ``EngineUnavailable`` for a path where no folder is.
+    """
     path = Path(name)
+    if not (path.is_absolute() or name.startswith((".", "~")) or "\\" in name or name.count("/") > 1):
+        return None
     with suppress(RuntimeError):  # no such user
         path = path.expanduser()
     if path.is_dir():
         return path
-    if path.is_absolute() or name.startswith((".", "~")) or "\\" in name or name.count("/") > 1:
-        raise EngineUnavailable(f"there is no folder {path}: give one that holds a MusicGen model, or a model's name")
-    return None
+    raise EngineUnavailable(f"there is no folder {path}: give one that holds a MusicGen model, or a model's name")
 
 
 def is_musicgen(folder: Path) -> bool:

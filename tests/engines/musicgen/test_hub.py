@@ -219,6 +219,16 @@ def test_a_folder_of_ones_own_is_a_model_and_stays(tiny_text: Path, tmp_path: Pa
             hub.locate(path, tmp_path)
 
 
+def test_a_name_never_leads_to_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "me" / "mine").mkdir(parents=True)
+    assert hub.locate("./me/mine", tmp_path) == Path("me/mine")
+    with pytest.raises(EngineUnavailable, match=r"not on this machine: .*; the folder of this name is \./me/mine"):
+        hub.locate("me/mine", tmp_path)
+    with pytest.raises(EngineUnavailable, match=r"or a folder \(\./name\)"):
+        hub.locate("me", tmp_path)
+
+
 def test_what_is_not_here_names_the_command_and_the_licence(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailable, match=r"run `loopgen models pull medium` \(about 8\.0 GB, CC-BY-NC-4\.0\)"):
         hub.locate("medium", tmp_path)
