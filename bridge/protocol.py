@@ -308,7 +308,7 @@ def answer(name: str, *values: Value) -> bytes:
     """
     reply = REPLIES[name]
     tags = "".join(
-        tag if tag != "any" else "s" if isinstance(value, str) else "i"
+        tag if tag != "any" else "s" if isinstance(value, str) else "f" if isinstance(value, float) else "i"
         for (_, tag), value in zip(reply.arguments, values, strict=True)
     )
     datagram = encode(reply.address, tags, values)
