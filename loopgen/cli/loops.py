@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -91,6 +90,7 @@ def _add_inspect(commands: Commands[Parser]) -> None:
 
 
 def _generate(options: argparse.Namespace) -> None:
+    from dataclasses import replace
     from pathlib import Path
 
     from loopgen import studio
