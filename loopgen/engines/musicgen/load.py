@@ -40,7 +40,8 @@ class Model:
         enc_to_dec_proj: from T5's width to the decoder's, a ``Linear``; None where they are the same.
         audio_enc_to_dec_proj: from chroma bins to the decoder's width; None for models without melody.
         chroma_length: frames of chroma that a melody model is told; 0 for others.
-        codec: transformers' ``EncodecModel``, in fp32, mono; stereo models code each channel by itself.
+        codec: transformers' ``EncodecModel``, in fp32, mono; stereo models code each channel by itself. On
+            ``machine.codec_device``.
     """
 
     name: str
@@ -154,7 +155,7 @@ def _model(
         enc_to_dec_proj=_ready(parts.projection, gathered.device),
         audio_enc_to_dec_proj=_ready(parts.chroma_projection, gathered.device),
         chroma_length=parts.chroma_length,
-        codec=_ready(parts.codec, gathered.device),
+        codec=_ready(parts.codec, machine.codec_device(gathered.device)),
     )
 
 
@@ -194,26 +195,20 @@ def _check_room(parts: Parts, precision: str, device: torch.device, folder: Path
 @contextmanager
 def _explained(folder: Path, device: torch.device) -> Iterator[None]:
     """What comes up from below, as errors that say what to do."""
+    too_much = f"{folder.name} does not fit into the memory of {device}: choose a smaller model or a lower precision"
     try:
-        yield
+        with machine.or_too_much(too_much):
+            yield
     except LoopgenError:
         raise
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise OutOfMemory(_too_large(folder, device)) from error
     except ImportError as error:
-        raise EngineUnavailable(
-            f"{folder} needs what is not installed: {str(error).strip().splitlines()[0]}"
-        ) from error
+        raise EngineUnavailable(f"{folder} needs what is not installed: {_line(error)}") from error
     except OSError as error:
-        raise EngineUnavailable(f"{folder} cannot be read: {str(error).strip().splitlines()[0]}") from error
-    except RuntimeError as error:
-        if "allocate memory" in str(error):
-            raise OutOfMemory(_too_large(folder, device)) from error
-        raise
+        raise EngineUnavailable(f"{folder} cannot be read: {_line(error)}") from error
 
 
-def _too_large(folder: Path, device: torch.device) -> str:
-    return f"{folder.name} does not fit into the memory of {device}: choose a smaller model or a lower precision"
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _nothing(_: float) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
 
 from loopgen.engines.musicgen import int8
 from loopgen.engines.musicgen.catalogue import PRECISIONS
-from loopgen.errors import EngineUnavailable, InvalidRequest
+from loopgen.errors import EngineUnavailable, InvalidRequest, OutOfMemory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 """What hidden states are computed in; with ``int8``, only the large matrices are of 8 bits."""
@@ -42,6 +43,16 @@ def device_of(name: str) -> torch.device:
     return device
 
 
+def codec_device(device: torch.device) -> torch.device:
+    """Where EnCodec is computed for a model on ``device``.
+
+    Not on Apple's GPU: PyTorch has no convolution there whose output is longer than 65536, two seconds of audio
+    (pytorch/pytorch issue 152278). One core of an
+    x86 server needs a sixth of the audio's length.
+    """
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 def describe(device: torch.device) -> str:
     """A device as people know it."""
     if device.type == "cuda":
@@ -64,7 +75,8 @@ def precision_of(name: str, device: torch.device) -> str:
     if name != "auto":
         return name
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        with torch.cuda.device(device):  # it is asked of the current one
+            return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     if device.type == "mps":
         return "fp16"
     return "int8" if int8.available() else "fp32"
@@ -90,6 +102,19 @@ def cores() -> int:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         count = min(count, max(1, int(quota) // int(period)))  # "max" is no number: no limit
     return count
+
+
+@contextmanager
+def or_too_much(message: str) -> Iterator[None]:
+    """Inside, a lack of memory is raised as ``OutOfMemory(message)``: every device has another way of saying it."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise OutOfMemory(message) from error
+    except (RuntimeError, OSError) as error:  # the processor, Apple's GPU, pinned and mapped memory
+        if re.search(r"out of memory|not enough memory|allocate memory", str(error)):
+            raise OutOfMemory(message) from error
+        raise
 
 
 def free_memory(device: torch.device) -> int | None:

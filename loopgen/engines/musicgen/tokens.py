@@ -5,19 +5,20 @@ The host only keeps the device busy: it brings noise, calls the step, and now an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from loopgen.engines.musicgen import delay
+from loopgen.engines.musicgen import delay, machine
 from loopgen.engines.musicgen.conditions import Conditions
 from loopgen.engines.musicgen.prefill import embed, prefill, share, tell
 from loopgen.engines.musicgen.sampling import Noise, gumbel
 from loopgen.engines.musicgen.step import NOISE_STEPS, Buffers, Size, Step, borrow
 from loopgen.engines.musicgen.weights import POSITIONS, Shape, Weights
-from loopgen.errors import OutOfMemory
+from loopgen.errors import GenerationFailed
 from loopgen.music.sampling import Sampling
 
 WINDOW = 1_500
@@ -62,7 +63,8 @@ def draw(
     may raise to cancel; ``on_frames`` gets the newly finished frames of all takes, ``(takes, codebooks, n)`` on the
     CPU, the prompt's first. Both are called every few frames, in this thread.
 
-    Raises ``OutOfMemory``; ``ValueError`` for sizes that do not fit together.
+    Raises ``OutOfMemory``, ``GenerationFailed`` where the model's numbers overflowed; ``ValueError`` for sizes that do
+    not fit together.
     """
     weights, shape = model.weights, model.weights.shape
     prompts = _prompts(shape, prompt, len(seeds), frames)
@@ -76,16 +78,24 @@ def draw(
         text=0 if shape.has_prefix else _rounded(_longest(conditions)),
         capacity=slots_for(prefix, delay.steps(shape, frames)),
     )
-    try:
-        with borrow(weights, size) as buffers:
-            _set(buffers, sampling, shape)
-            _prepare(weights, buffers, conditions, prompts, frames)
-            return _steps(model, buffers, prefix, prompts.shape[-1], frames, sampling, seeds, progress, on_frames)
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(
-            f"{len(seeds)} takes of {frames / 50:g} s need more memory than {weights.device} has; ask for fewer "
-            "variations or a shorter loop, or use a smaller model"
-        ) from error
+    too_much = (
+        f"{len(seeds)} takes of {frames / 50:g} s need more memory than {weights.device} has; ask for fewer variations "
+        "or a shorter loop, or use a smaller model"
+    )
+    with machine.or_too_much(too_much), _current(weights.device), borrow(weights, size) as buffers:
+        _set(buffers, sampling, shape)
+        _prepare(weights, buffers, conditions, prompts, frames)
+        return _steps(model, buffers, prefix, prompts.shape[-1], frames, sampling, seeds, progress, on_frames)
+
+
+@contextmanager
+def _current(device: torch.device) -> Iterator[None]:
+    """Make a GPU the current one: events and launches that name none are of the current one, not of their tensors'."""
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            yield
+    else:
+        yield
 
 
 def slots_for(prefix: int, steps: int) -> int:
@@ -213,7 +223,17 @@ def _steps(
             on_frames(fresh)
         if progress:
             progress((time + 1 - known) / (stop - known))
+    _check_numbers(model.weights, buffers)
     return finished.frames()
+
+
+def _check_numbers(weights: Weights, buffers: Buffers) -> None:
+    """Raise ``GenerationFailed`` where a number has overflowed: it stays in the cache, so the last logits tell."""
+    if not bool(buffers.logits.isfinite().all()):
+        dtype = str(weights.dtype).removeprefix("torch.")
+        is_half = weights.dtype == torch.float16
+        remedy = "use precision bf16 or fp32" if is_half else "the weights may be damaged, get them anew"
+        raise GenerationFailed(f"the model's numbers overflowed in {dtype}: {remedy}")
 
 
 class _Supply:
@@ -233,7 +253,7 @@ class _Supply:
             self._copied[half].synchronize()
         uniform = self._noise.uniform(NOISE_STEPS - start, out=self._halves[half][start:])
         place = self._buffers.noise[start:]
-        place.copy_(uniform, non_blocking=True)
+        place.copy_(uniform, non_blocking=bool(self._copied))
         if self._copied:
             self._copied[half].record()
         place.copy_(gumbel(place))

@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +337,33 @@ def test_hardware_that_is_not_there_is_told(tiny_text: Path) -> None:
             load(tiny_text, device="cuda")
     with pytest.raises(InvalidRequest, match="bf16, fp16 or fp32 on mps, as int8 is for the processor"):
         machine.precision_of("int8", torch.device("mps"))
+
+
+def test_each_gpu_is_asked_for_its_own_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch asks the current one, which may be another."""
+    current = ["cuda:0"]
+
+    @contextmanager
+    def device(name: torch.device) -> Iterator[None]:
+        current.append(str(name))
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.cuda, "device", device)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: current[-1] == "cuda:1")
+    assert machine.precision_of("auto", torch.device("cuda:1")) == "bf16"
+    assert machine.precision_of("auto", torch.device("cuda:0")) == "fp16"
+
+
+def test_the_codec_is_where_its_convolutions_are() -> None:
+    for name, codec in (("cpu", "cpu"), ("cuda:1", "cuda:1"), ("mps", "cpu")):
+        assert machine.codec_device(torch.device(name)) == torch.device(codec)
+
+
+def test_the_codec_may_be_elsewhere_than_the_decoder(tiny_text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "codec_device", lambda _: torch.device("meta"))
+    model = on_cpu(tiny_text)
+    assert (model.device.type, model.text_encoder.device.type, model.codec.device.type) == ("cpu", "cpu", "meta")
 
 
 def test_auto_takes_what_is_there(tiny_text: Path) -> None:

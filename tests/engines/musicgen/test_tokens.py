@@ -7,12 +7,14 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from loopgen.engines.musicgen import int8
 from loopgen.engines.musicgen.conditions import describe
 from loopgen.engines.musicgen.step import TorchStep
 from loopgen.engines.musicgen.tokens import draw
-from loopgen.errors import Cancelled, OutOfMemory
+from loopgen.engines.musicgen.weights import gather
+from loopgen.errors import Cancelled, GenerationFailed, OutOfMemory
 from loopgen.music.sampling import Sampling
 from tests.engines.musicgen.peer import Held, generate, hold
 from tests.engines.musicgen.tiny import KINDS, Kind
@@ -197,15 +199,63 @@ def test_cancel_stops_within_a_few_frames() -> None:
     assert draw(model, describe(model, [PROMPT]), 40, Sampling(), [1]).shape == (1, 4, 40)
 
 
-def test_too_little_memory_is_said_with_what_to_do() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9.05 GB)"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+    ids=["cuda", "mps", "cpu", "numpy"],
+)
+def test_too_little_memory_is_said_with_what_to_do(error: Exception) -> None:
     model = hold("text")
 
     def full(buffers: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     model.step = full
     with pytest.raises(OutOfMemory, match="2 takes of 8 s need more memory than cpu has; ask for fewer variations"):
         draw(model, describe(model, [PROMPT]), 400, Sampling(), [1, 2])
+
+
+def test_other_errors_of_a_step_stay_what_they_are() -> None:
+    model = hold("text")
+
+    def broken(buffers: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    model.step = broken
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        draw(model, describe(model, [PROMPT]), 40, Sampling(), [1])
+
+
+@pytest.mark.parametrize(("dtype", "said"), [(torch.float16, "use precision bf16 or fp32"), (torch.float32, "damaged")])
+def test_numbers_that_overflow_are_no_music(dtype: torch.dtype, said: str) -> None:
+    model = hold("text", dtype=dtype)
+    model.weights.layers[0].fc1 = torch.as_tensor(model.weights.layers[0].fc1) * 1e4
+    model.weights.layers[0].fc2 = torch.as_tensor(model.weights.layers[0].fc2) * torch.finfo(dtype).max / 1e4
+    with pytest.raises(GenerationFailed, match=f"overflowed in float.*: .*{said}"):
+        draw(model, describe(model, [PROMPT]), 8, Sampling(), [1])
+
+
+def test_a_gpu_is_the_current_one_while_it_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event is of the current GPU: recorded on another than the tensors', it would wait for nothing."""
+    model = hold("text")
+    told = describe(model, [PROMPT])
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        model.weights = gather(model.theirs.decoder, dtype=torch.float16, device="cuda:1")
+
+    class Entered(Exception):
+        pass
+
+    def enter(device: torch.device) -> None:
+        raise Entered(str(device))
+
+    monkeypatch.setattr(torch.cuda, "device", enter)
+    with pytest.raises(Entered, match="cuda:1"):
+        draw(model, told, 8, Sampling(), [1])
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
