@@ -27,6 +27,7 @@ from transformers import (
     T5EncoderModel,
 )
 from transformers.utils import logging
+from transformers.utils.import_utils import is_protobuf_available, is_sentencepiece_available
 
 from loopgen.engines.musicgen import catalogue, hub
 from loopgen.errors import EngineUnavailable
@@ -72,7 +73,7 @@ def read(folder: Path) -> Parts:
         decoder=_module(decoder, config.decoder, state, "decoder.", folder, _stored(state)),
         text_encoder=_module(T5EncoderModel, config.text_encoder, state, "text_encoder.", folder),
         codec=_module(EncodecModel, config.audio_encoder, state, "audio_encoder.", folder),
-        tokenizer=_loaded(AutoTokenizer, tokenizer, "the tokenizer"),
+        tokenizer=_tokenizer(tokenizer),
         projection=_linear(state, "enc_to_dec_proj"),
         chroma_projection=_linear(state, "audio_enc_to_dec_proj"),
         chroma_length=config.chroma_length if is_melody else 0,
@@ -116,6 +117,15 @@ def _loaded(kind: Any, folder: Path, what: str) -> Any:
     except Exception as error:  # it validates with errors of its own, and tokenizers raise bare exceptions
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise EngineUnavailable(f"{what} in {folder} cannot be used ({lines[0]}): {again(folder)}") from error
+
+
+def _tokenizer(folder: Path) -> Any:
+    has_old_alone = (folder / "spiece.model").is_file() and not (folder / "tokenizer.json").is_file()
+    if has_old_alone and not (is_sentencepiece_available() and is_protobuf_available()):
+        raise EngineUnavailable(
+            f"the tokenizer in {folder} is spiece.model, without tokenizer.json: pip install sentencepiece protobuf"
+        )
+    return _loaded(AutoTokenizer, folder, "the tokenizer")
 
 
 def _state(folder: Path) -> dict[str, Tensor]:
