@@ -19,7 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import Any, Protocol, runtime_checkable
 
-from loopgen.errors import Cancelled, EngineUnavailable, LoopgenError
+from loopgen.errors import Cancelled, EngineUnavailable, InvalidRequest, LoopgenError
 from loopgen.music.audio import Audio
 from loopgen.music.loop import Take
 from loopgen.music.request import LoopRequest
@@ -132,8 +132,9 @@ class EngineEntry:
         requires: modules that must be installed.
         remedy: what to do when they are not, like ``"pip install 'loopgen[musicgen]'"``.
         has_models: whether the user may say which model it plays by.
-        ready: ``"module:function"`` of no arguments that says why the engine cannot be used although all it requires is
-            installed (no weights, say), or an empty string; it must be quick and import nothing heavy.
+        ready: ``"module:function"`` that is given the model's name (empty: the engine's own choice) and says why the
+            engine cannot be used although all it requires is installed (no weights, say), or an empty string; it must
+            be quick and import nothing heavy.
     """
 
     name: str
@@ -147,14 +148,16 @@ class EngineEntry:
     ready: str = ""
 
     def missing(self, model: str = "") -> str:
-        """Why the engine cannot be used here, or an empty string; ``ready`` is not asked where a model is named."""
+        """Why the engine cannot be used here, by this model where one is named, or an empty string."""
         absent = [module for module in self.requires if not _installed(module)]
         if absent:
             return f"needs {', '.join(absent)}" + (f": {self.remedy}" if self.remedy else "")
-        if model or not self.ready:
+        if not self.ready:
             return ""
         try:
-            return str(_named(self.ready)())
+            return str(_named(self.ready)(model))
+        except LoopgenError as error:
+            return str(error)
         except Exception as error:  # whatever it raises is a reason
             return _said(error)
 
@@ -217,7 +220,7 @@ def load(name: str = "auto", hardware: Hardware | None = None, progress: Progres
     """
     entries, broken = _registry()
     if name == "auto":
-        return _best([entry for entry in entries.values() if entry.quality > 0], hardware, progress)
+        return _best(_ranked(entries.values()), hardware, progress)
     plain, model = _found(name, entries, broken)
     return _construct(entries[plain], model, hardware, progress)
 
@@ -237,8 +240,14 @@ def separator() -> Callable[[Audio], Audio]:
 
 
 def has_models(name: str) -> bool:
-    """Whether an engine of this name plays by a model, which takes room; False for unknown ones."""
-    entry = _registry()[0].get(split(name)[0])
+    """Whether an engine of this name plays by a model, which takes room; False for unknown ones.
+
+    ``auto`` is what it stands for at the moment.
+    """
+    entries = _registry()[0]
+    if name == "auto":
+        return next((entry.has_models for entry in _ranked(entries.values()) if not entry.missing()), False)
+    entry = entries.get(split(name)[0])
     return entry is not None and entry.has_models
 
 
@@ -278,12 +287,17 @@ def _found(name: str, entries: dict[str, EngineEntry], broken: list[EngineInfo])
     raise EngineUnavailable(f"engine {name[:64]!r} is unknown; {hint} (known: {', '.join(known)})")
 
 
+def _ranked(entries: Iterable[EngineEntry]) -> list[EngineEntry]:
+    """Those that ``auto`` may be, best first."""
+    return sorted((entry for entry in entries if entry.quality > 0), key=lambda entry: (-entry.quality, entry.name))
+
+
 def _best(entries: Iterable[EngineEntry], hardware: Hardware | None, progress: Progress | None) -> Engine:
     reasons = []
-    for entry in sorted(entries, key=lambda entry: (-entry.quality, entry.name)):
+    for entry in entries:
         try:
             return _construct(entry, "", hardware, progress)
-        except Cancelled:
+        except (Cancelled, InvalidRequest):  # hardware that the user named and that is not there
             raise
         except LoopgenError as error:
             reasons.append(str(error))

@@ -245,6 +245,7 @@ class _Worker:
             found = next((one for one in self._engines.values() if base.split(one.name)[0] == plain), None)
         if found is None:
             progress(0.0)
+            base.check(name)  # before one that plays is given up for it
             if base.has_models(name):
                 self._engines = {known: one for known, one in self._engines.items() if not base.has_models(one.name)}
                 gc.collect()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from loopgen.engines.base import Engine, EngineEntry, Hardware, check, engines, load
-from loopgen.errors import EngineUnavailable
+from loopgen.engines.base import Engine, EngineEntry, Hardware, check, engines, has_models, load
+from loopgen.errors import EngineUnavailable, InvalidRequest
 
 ENGINE = """
 from loopgen.engines.base import EngineEntry
@@ -153,19 +155,22 @@ def test_missing_names_every_absent_module() -> None:
 
 PLAYER = """
 from loopgen.engines.base import EngineEntry
+from loopgen.errors import InvalidRequest
 
 class Player:
     name, description, licence, version = "player", "toy", "CC0-1.0", "1"
 
     def __init__(self, model, hardware, progress):
+        if hardware.device == "cuda:9":
+            raise InvalidRequest("device", hardware.device, "cpu")
         self.told = model, hardware
         progress(0.5)
 
     def generate(self, request, seed, *, progress=None):
         raise NotImplementedError
 
-def why():
-    return "no record is there: buy one"
+def why(model):
+    return "" if model.startswith("records/") else f"no record {model or 'at all'} is there: buy one"
 
 ENTRY = EngineEntry("player", "toy", "CC0-1.0", "player_module:Player", 5, has_models=True, ready="player_module:why")
 """
@@ -191,14 +196,27 @@ def test_a_model_is_named_after_a_colon_and_loaded_with_the_hardware() -> None:
 
 
 @pytest.mark.usefixtures("player")
-def test_an_engine_that_is_not_ready_says_why_unless_a_model_is_named() -> None:
-    with pytest.raises(EngineUnavailable, match="no record is there: buy one"):
-        check("player")
-    with pytest.raises(EngineUnavailable, match="no record is there: buy one"):
-        load("player")
-    check("player:blue")
+def test_an_engine_that_is_not_ready_says_why_also_for_a_model() -> None:
+    for model, said in (("", "at all"), (":blue", "blue")):
+        for ask in (check, load):
+            with pytest.raises(EngineUnavailable, match=f"no record {said} is there: buy one"):
+                ask(f"player{model}")
+    check("player:records/blue")
     check("auto")
     assert load("auto").name == "sketch"
+
+
+@pytest.mark.usefixtures("player")
+def test_auto_has_a_model_where_what_it_stands_for_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert has_models("player:records/blue")
+    assert not has_models("sketch")
+    assert not has_models("auto")  # the best of those that are ready
+    monkeypatch.setattr("player_module.why", lambda model: "")
+    monkeypatch.setattr("player_module.ENTRY", replace(import_module("player_module").ENTRY, quality=99))
+    assert has_models("auto")
+    assert load("auto", progress=lambda share: None).name == "player"
+    with pytest.raises(InvalidRequest, match="device: 'cuda:9' cannot be used"):  # and no other engine instead
+        load("auto", Hardware("cuda:9"), lambda share: None)
 
 
 def test_only_engines_with_models_take_one() -> None:

@@ -23,14 +23,19 @@ def choose(*, has_gpu: bool, cache: Path | None = None) -> str:
     """
     names = _whole(cache)
     if not names:
-        raise EngineUnavailable(why_not_ready(cache))
+        raise EngineUnavailable(why_not_ready(cache=cache))
     order = _ON_GPU if has_gpu else _ON_CPU
     return min(names, key=lambda name: (order.index(name) if name in order else len(order), name))
 
 
-def why_not_ready(cache: Path | None = None) -> str:
-    """Why MusicGen cannot play, although what it needs is installed; empty if it can."""
-    if _whole(cache):
+def why_not_ready(model: str = "", cache: Path | None = None) -> str:
+    """Why MusicGen cannot play (by this model), although what it needs is installed; empty if it can.
+
+    Raises ``EngineUnavailable`` for a model that is not here.
+    """
+    if model:
+        hub.locate(model, cache)
+    if model or _whole(cache):
         return ""
     small = catalogue.find("small")
     return (

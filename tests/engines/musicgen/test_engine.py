@@ -210,10 +210,12 @@ class TestChoice:
     def test_the_fastest_plays_without_a_gpu_and_the_better_with_one(self, cache: Path) -> None:
         assert choice.choose(has_gpu=False, cache=cache) == "small"
         assert choice.choose(has_gpu=True, cache=cache) == "large"
-        assert choice.why_not_ready(cache) == ""
+        assert choice.why_not_ready(cache=cache) == choice.why_not_ready("large", cache) == ""
 
     def test_where_no_model_is_the_command_that_gets_one_is_named(self, tmp_path: Path) -> None:
-        assert "loopgen models pull small" in choice.why_not_ready(tmp_path)
+        assert "loopgen models pull small" in choice.why_not_ready(cache=tmp_path)
+        with pytest.raises(EngineUnavailable, match="loopgen models pull large"):
+            choice.why_not_ready("large", tmp_path)
         with pytest.raises(EngineUnavailable, match="loopgen models pull small"):
             choice.choose(has_gpu=False, cache=tmp_path)
 

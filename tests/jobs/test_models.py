@@ -1,0 +1,68 @@
+"""Which engines the worker keeps in memory: of those with models, one."""
+
+from __future__ import annotations
+
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import ClassVar
+from weakref import WeakSet
+
+import pytest
+
+from loopgen.engines import base
+from loopgen.engines.base import EngineEntry, Hardware, Progress
+from loopgen.errors import EngineUnavailable
+from loopgen.worker import _Worker
+from loopgen.worker.messages import Setup
+from tests.stand_in import Moody
+
+
+class Player(Moody):
+    """Plays by a model; knows which were made, and which of them are alive."""
+
+    alive: ClassVar[WeakSet[Player]] = WeakSet()
+    made: ClassVar[list[str]] = []
+
+    def __init__(self, model: str, _hardware: Hardware, progress: Progress) -> None:
+        progress(0.5)
+        self.name = f"player:{model or 'own'}"
+        self.alive.add(self)
+        self.made.append(self.name)
+
+
+def why_not(model: str) -> str:
+    return f"there is no {model}" if model == "nothing" else ""
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Worker:
+    here = __name__
+    entry = EngineEntry("player", "", "CC0", f"{here}:Player", 99, has_models=True, ready=f"{here}:why_not")
+    monkeypatch.setattr(base, "BUILT_IN", (*base.BUILT_IN, entry))
+    monkeypatch.setattr(Player, "alive", WeakSet())
+    monkeypatch.setattr(Player, "made", [])
+    return _Worker(Pipe()[0], Setup(tmp_path, "auto", "auto", "wav", None, Hardware()))
+
+
+@pytest.mark.parametrize("name", ["player:blue", "player:own"])
+def test_one_model_is_in_memory_at_a_time(worker: _Worker, name: str) -> None:
+    besides: list[int] = []
+
+    def tell(share: float) -> None:
+        if share:  # a model is being loaded
+            besides.append(len(Player.alive))
+
+    for wanted in ("auto", name, "auto", "sketch", name, "player"):
+        worker._engine(wanted, tell)
+        assert len(Player.alive) == 1
+    assert set(besides) == {0}
+    assert [player.name for player in Player.alive] == [name]
+    assert Player.made == (["player:own", name] * 2 if name == "player:blue" else ["player:own"])
+
+
+def test_a_model_that_is_not_here_costs_the_one_that_plays_nothing(worker: _Worker) -> None:
+    playing = worker._engine("player:blue", lambda share: None)
+    with pytest.raises(EngineUnavailable, match="there is no nothing"):
+        worker._engine("player:nothing", lambda share: None)
+    assert worker._engine("player:blue", lambda share: None) is playing
+    assert Player.made == ["player:blue"]
