@@ -19,7 +19,7 @@ from loopgen.engines.base import MELODY, OPENING, SAMPLING, Hardware, Preview, P
 from loopgen.engines.musicgen import catalogue, choice, codec, conditions, graphs, machine
 from loopgen.engines.musicgen.chroma import melody_chroma
 from loopgen.engines.musicgen.count_in import count_in
-from loopgen.engines.musicgen.load import load
+from loopgen.engines.musicgen.load import Model, load
 from loopgen.engines.musicgen.plan import Plan, opening_bars, plan
 from loopgen.engines.musicgen.prompt import describe
 from loopgen.engines.musicgen.tokens import draw
@@ -84,7 +84,7 @@ class MusicGenEngine:
         self.description = f"MusicGen, {loaded.name} on {self.hardware}"
         self.licence = loaded.licence
         self.abilities = frozenset({SAMPLING, OPENING} | ({MELODY} if loaded.is_melody else set()))
-        self.batch = TAKES_ON_CPU if loaded.device.type == "cpu" else TAKES_ON_GPU
+        self.batch = _takes_at_once(loaded)
 
     def generate(self, request: LoopRequest, seed: int, *, progress: Progress | None = None) -> Take:
         """One take; the tokens of a seed are the same alone and among others."""
@@ -113,7 +113,7 @@ class MusicGenEngine:
         trim = round(given.seconds * model.sample_rate) if given and given.is_count_in else 0
         audio = _Heard(listener, preview, model.sample_rate, trim)
         self._draw(request, seeds, text, planned, given, audio, progress or (lambda share: None))
-        with machine.or_too_much(f"{model.name} leaves no room for its audio: ask for fewer variations"):
+        with machine.or_too_much(f"{model.name} leaves no room for its audio: ask for fewer takes or variations"):
             samples = audio.finish()
         if progress:
             progress(1.0)
@@ -263,6 +263,18 @@ class _Heard:
         self._parts.append(samples)
         if self._preview and samples.shape[1]:
             self._preview(Audio(samples[0], self._rate))
+
+
+def _takes_at_once(model: Model) -> int:
+    """As many as are worth it, of those that there is room for beside the weights."""
+    if model.device.type == "cpu":
+        return TAKES_ON_CPU
+    free, layers, width = machine.free_memory(model.device), model.shape.layers, model.shape.width
+    for takes in range(TAKES_ON_GPU, 1, -1):
+        needed = catalogue.memory_bytes(0, layers, width, model.precision, takes, others=0)
+        if free is None or needed <= free:
+            return takes
+    return 1
 
 
 def _window_seed(seed: int, window: int) -> int:

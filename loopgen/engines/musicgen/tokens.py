@@ -79,8 +79,8 @@ def draw(
         capacity=slots_for(prefix, delay.steps(shape, frames)),
     )
     too_much = (
-        f"{len(seeds)} takes of {frames / 50:g} s need more memory than {weights.device} has; ask for fewer variations "
-        "or a shorter loop, or use a smaller model"
+        f"{len(seeds)} takes of {frames / 50:g} s need more memory than {weights.device} has; ask for fewer takes or "
+        "variations, or a shorter loop, or use a smaller model"
     )
     with machine.or_too_much(too_much), _current(weights.device), borrow(weights, size) as buffers:
         _set(buffers, sampling, shape)

@@ -216,7 +216,7 @@ def test_too_little_memory_is_said_with_what_to_do(error: Exception) -> None:
         raise error
 
     model.step = full
-    with pytest.raises(OutOfMemory, match="2 takes of 8 s need more memory than cpu has; ask for fewer variations"):
+    with pytest.raises(OutOfMemory, match="2 takes of 8 s need more memory than cpu has; ask for fewer takes"):
         draw(model, describe(model, [PROMPT]), 400, Sampling(), [1, 2])
 
 
