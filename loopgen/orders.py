@@ -64,8 +64,12 @@ def settle(
     *,
     own_presets: Path | None = None,
     otherwise: Mapping[str, Any] | None = None,
+    earlier: LoopRequest | None = None,
 ) -> Settled:
     """Settle an order: what is given wins over the prompt's words, these over the preset, this over ``otherwise``.
+
+    What an order leaves open that goes on from an ``earlier`` loop is as in that one's request, before the preset: its
+    tempo, bars, meter and key, and its prompt where there is no preset.
 
     ``asked`` holds values under the names of ``ASKED`` (None counts as absent), ``otherwise`` the user's own defaults
     for ``bars``, ``rate``, ``engine`` or ``takes``. A seed is drawn where none is given. ``own_presets`` is the
@@ -87,7 +91,10 @@ def settle(
             raise InvalidRequest(name, given[name], "text")
     if "chords" in given and melody is not None:
         raise InvalidRequest("chords", given["chords"], "either chords or a melody: the melody brings its own harmony")
-    sound = presets.load(given["preset"], own_presets).fields if "preset" in given else {}
+    sound = dict(presets.load(given["preset"], own_presets).fields) if "preset" in given else {}
+    if earlier:
+        known = _said(earlier)
+        sound = known | sound | {name: known[name] for name in known if name != "prompt"}
     prompt = given.get("prompt", sound.get("prompt"))
     if prompt is None:
         raise InvalidRequest("prompt", "", "a prompt like 'dub techno, rolling bass', or a preset")
@@ -110,14 +117,7 @@ def settle(
     return Settled(request, intent.notes)
 
 
-def after(asked: Mapping[str, Any], old: LoopRequest) -> dict[str, Any]:
-    """An order that goes on from an earlier loop: what it leaves open is as in that one's request.
-
-    >>> after({"prompt": "with more bass"}, LoopRequest("dub", "60.23", bars=2, key="Am"))["key"]
-    'Am'
-    """
-    given = {name: value for name, value in asked.items() if value is not None}
-    known = {"bpm": old.bpm, "bars": old.bars, "meter": str(old.meter), "key": str(old.key) if old.key else None}
-    if "preset" not in given and old.prompt:
-        known["prompt"] = old.prompt
-    return {**known, **given}
+def _said(request: LoopRequest) -> dict[str, Any]:
+    """What an earlier request says of what comes after it, by the names of ``ASKED``."""
+    said = {"prompt": request.prompt, "bpm": request.bpm, "bars": request.bars, "meter": str(request.meter)}
+    return {name: value for name, value in said.items() if value} | ({"key": str(request.key)} if request.key else {})

@@ -11,7 +11,7 @@ from loopgen.music.key import Key
 from loopgen.music.melody import Melody, Note
 from loopgen.music.request import LoopRequest
 from loopgen.music.tempo import Meter
-from loopgen.orders import ASKED, after, settle
+from loopgen.orders import ASKED, settle
 
 TUNE = Melody((Note(0, 60, 1),), 4)
 
@@ -87,11 +87,16 @@ def test_an_unknown_preset_is_refused() -> None:
 
 def test_an_order_after_a_loop_takes_over_what_it_leaves_open(tmp_path: Path) -> None:
     old = LoopRequest("dub techno", "60.23", bars=2, meter="3/4", key="Am", rate=48_000, seed=3)
-    plain = settle(after({"seed": 1, "bars": None}, old)).request
+    plain = settle({"seed": 1, "bars": None}, earlier=old, otherwise={"bars": 16}).request
     assert (plain.prompt, plain.bpm, plain.bars, plain.meter, plain.key) == (
         "dub techno", Fraction("60.23"), 2, Meter(3, 4), Key.parse("Am"),
     )  # fmt: skip
-    other = settle(after({"prompt": "with congas", "bpm": 90, "bars": 8}, old)).request
+    other = settle({"prompt": "with congas", "bpm": 90, "bars": 8}, earlier=old).request
     assert (other.prompt, other.bpm, other.bars, other.key) == ("with congas", Fraction(90), 8, Key.parse("Am"))
-    (tmp_path / "mine.toml").write_text('prompt = "house"', "utf-8")
-    assert settle(after({"preset": "mine"}, old), own_presets=tmp_path).request.prompt == "house"
+    words = settle({"prompt": "with congas, 131.5 bpm, F minor"}, earlier=old)  # the prompt's words leave nothing open
+    assert (words.request.bpm, words.request.key, words.notes) == (Fraction("131.5"), Key.parse("Fm"), ())
+    (tmp_path / "mine.toml").write_text('prompt = "house"\nbpm = 99\nbars = 8\nengine = "other"', "utf-8")
+    preset = settle({"preset": "mine"}, own_presets=tmp_path, earlier=old).request
+    assert (preset.prompt, preset.bpm, preset.bars, preset.engine) == ("house", old.bpm, 2, "other")
+    with pytest.raises(InvalidRequest, match="a prompt like"):
+        settle({}, earlier=LoopRequest("", 100))

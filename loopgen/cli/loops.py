@@ -96,16 +96,15 @@ def _generate(options: argparse.Namespace) -> None:
     from loopgen import studio
     from loopgen.engines import base
     from loopgen.melodies import read_melody
-    from loopgen.orders import ASKED, after, settle
+    from loopgen.orders import ASKED, settle
     from loopgen.previews import PreviewFile
 
     chosen = _chosen(options)
     asked = {name: getattr(options, name) for name in ASKED}
     earlier = _earlier(options)
-    if earlier:
-        asked = after(asked, earlier[1].request)
     otherwise = {"engine": chosen.engine, "rate": chosen.rate, "takes": chosen.takes}
-    order = partial(settle, own_presets=chosen.presets, otherwise=otherwise)
+    before = earlier[1].request if earlier else None
+    order = partial(settle, own_presets=chosen.presets, otherwise=otherwise, earlier=before)
     settled = order(asked)
     if options.melody is not None:  # a clip that does not say its tempo has the loop's
         separate = base.separator() if chosen.separate else None

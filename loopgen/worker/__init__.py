@@ -155,12 +155,13 @@ class _Worker:
 
     def _generate(self, job: str, work: Generate, checkpoint: _Checkpoint) -> None:
         from loopgen import studio
-        from loopgen.orders import after, settle
+        from loopgen.orders import settle
         from loopgen.previews import PreviewFile
 
         old = self._takes.reread(work.begin.loop) if work.begin else None
-        asked = after(work.asked, old.request) if old else work.asked
-        settled = settle(asked, work.melody, own_presets=self._setup.own_presets)
+        settled = settle(
+            work.asked, work.melody, own_presets=self._setup.own_presets, earlier=old.request if old else None
+        )
         request = settled.request
         if settled.notes:
             self._send(Noted(job, settled.notes))
