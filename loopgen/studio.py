@@ -96,7 +96,8 @@ def opening(loop: Loop, request: LoopRequest, how: str, name: str = "") -> Openi
         loop: with its audio; a loop is a ring, so that its last bar leads into its first.
         request: says the tempo, to which the loop is stretched where it has another.
         how: ``"continue"``: the new loop goes on from the old one's end. ``"vary"``: it begins with the first quarter
-            of the old one's bars, and goes its own way from there.
+            of the old one's bars, by half of its own at most, and goes its own way from there; of a single bar nothing
+            is kept.
         name: of the old loop, for the recipe.
 
     Raises ``InvalidRequest`` for another ``how``, a loop that is silent or of another meter than the request.
@@ -110,7 +111,7 @@ def opening(loop: Loop, request: LoopRequest, how: str, name: str = "") -> Openi
         raise InvalidRequest("meter", str(request.meter), f"{old.meter}, as in the loop that it goes on from")
     if old.bpm != bpm:
         audio = conform(audio, replace(old, bpm=bpm, rate=audio.rate), source_bpm=old.bpm, downbeat=0.0).audio
-    kept = max(old.bars // 4, 1 if old.bars > 1 else 0) if how == VARY else 0
+    kept = min(max(old.bars // 4, 1), old.bars - 1, request.bars // 2) if how == VARY else 0
     fits = max(1, int(OPENING_SECONDS / float(bar_seconds(bpm, old.meter))))
     kept = min(kept, max(1, fits - 1)) if kept else 0
     lead = min(old.bars, max(1, fits - kept))

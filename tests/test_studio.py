@@ -108,6 +108,12 @@ def test_an_opening_is_whole_bars_of_the_ring(bars: int, how: str, lead: int, ke
         assert np.array_equal(opening.audio.samples, loop.audio.samples[-opening.audio.frames :])
 
 
+@pytest.mark.parametrize(("old", "new", "kept"), [(8, 1, 0), (8, 2, 1), (8, 4, 2), (4, 32, 1), (1, 8, 0), (2, 2, 1)])
+def test_a_variation_never_keeps_all_of_its_bars(old: int, new: int, kept: int) -> None:
+    loop = pulse_loop(bpm="240", bars=old)
+    assert studio.opening(loop, LoopRequest("x", 240, new), "vary").kept == kept
+
+
 def test_an_opening_is_laid_on_the_tempo_that_is_asked_for() -> None:
     loop = pulse_loop(bars=2)
     opening = studio.opening(loop, LoopRequest("x", 120), "continue")

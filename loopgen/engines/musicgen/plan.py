@@ -28,6 +28,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from loopgen.errors import InvalidRequest
 from loopgen.music.request import LoopRequest
 from loopgen.music.tempo import bar_seconds, beat_seconds
 
@@ -142,7 +143,8 @@ def opening_bars(
     """How many of the last ``available`` bars of ``request.opening`` to give the model.
 
     As many as leave room for what is to be drawn in the same window; where that cannot be, as many as an overlap holds.
-    At least those that the loop keeps, and one, so far as a window holds them; 0 where it does not hold one.
+    At least those that the loop keeps, and one, so far as a window holds them. Raises ``InvalidRequest`` where it does
+    not hold one.
 
     >>> from loopgen.music.audio import Audio
     >>> from loopgen.music.request import LoopRequest, Opening
@@ -155,6 +157,9 @@ def opening_bars(
     if fit < 1:
         fit = math.floor(Fraction(overlap, frame_rate) / bar)
     most = math.ceil(Fraction(window, frame_rate) / bar) - 1
+    if most < 1:
+        allowed = f"bars below {window / frame_rate:g} s to go on from: the model hears no more at once"
+        raise InvalidRequest("opening", f"bars of {float(bar):.3g} s", allowed)
     kept = request.opening.kept if request.opening else 0
     return min(available, most, max(1, fit, kept))
 

@@ -21,6 +21,7 @@ from loopgen.engines.musicgen.plan import (
     plan,
     slowest,
 )
+from loopgen.errors import InvalidRequest
 from loopgen.music.audio import Audio
 from loopgen.music.request import LoopRequest, Opening
 from loopgen.music.tempo import Meter, bar_seconds, beat_seconds
@@ -104,11 +105,12 @@ def test_a_bar_on_either_side_where_a_window_holds_it_and_one_window_where_that_
 def test_the_longest_opening_that_leaves_room_is_given(request: LoopRequest, available: int, kept: int) -> None:
     request = going_on(request, kept)
     bar = bar_seconds(request.bpm, request.meter)
-    bars = opening_bars(request, available)
-    assert 0 <= bars <= available
-    if bars == 0:
-        assert bar >= 30
+    if bar >= 30:
+        with pytest.raises(InvalidRequest, match=r"opening: 'bars of .* s' cannot be used; give bars below 30 s"):
+            opening_bars(request, available)
         return
+    bars = opening_bars(request, available)
+    assert 1 <= bars <= available
     planned = plan(request, opening=bars * bar)
     assert planned.lead_in == 0
     assert planned.bar_one == (bars - kept) * bar
