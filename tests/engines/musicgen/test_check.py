@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import weakref
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -99,6 +100,38 @@ def test_too_little_memory_for_the_comparison_is_a_warning(tiny_text: Path, monk
     assert [finding.level for finding in decoder] == ["warning", "ok", "ok"]
     assert "is not compared with transformers: text in fp32 needs about" in decoder[0].text
     assert len(of("speed", iter(found))) == 1
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_the_models_of_the_comparison_are_gone_before_another_is_loaded(
+    room: bool, tiny_text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three at once would not fit where two just do."""
+    real: Any = load.load
+    kept: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+
+    def counted(*arguments: object, **options: object) -> object:
+        alive.append(sum(model() is not None for model in kept))
+        model = real(*arguments, **options)
+        kept.append(weakref.ref(model.weights.embeddings))
+        return model
+
+    def reference(model: load.Model) -> object:
+        if not room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        whole = real_reference(model)
+        kept.append(weakref.ref(whole))
+        return whole
+
+    real_reference: Any = load.reference
+    monkeypatch.setattr(load, "load", counted)
+    monkeypatch.setattr(load, "reference", reference)
+    found = list(examine(str(tiny_text), CPU))
+    assert alive == [0, 0]
+    first = of("decoder", iter(found))[0]
+    assert first.level == ("ok" if room else "warning")
+    assert room or "in fp32 does not fit into the memory of cpu twice" in first.text
 
 
 def test_memory_is_set_against_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
