@@ -61,6 +61,7 @@ def _findings(model: str, chosen: Settings, line: ProgressLine) -> Iterator[Find
     from loopgen.errors import EngineUnavailable
 
     plain, named = base.split(chosen.engine)
+    model = model.removeprefix("musicgen:")  # as it is written elsewhere
     hardware = base.Hardware(chosen.device, chosen.precision, chosen.threads)
     is_needed = plain == "musicgen"
     yield from check.examine(model or (named if is_needed else ""), hardware, is_needed=is_needed, told=line.show)

@@ -82,7 +82,7 @@ def test_a_model_of_the_cache_is_compared_and_timed(home: Path, tmp_path: Path) 
 
 def test_a_folder_can_be_tried(tmp_path: Path) -> None:
     folder = save_tiny(tmp_path / "mine", "stereo")
-    found = findings(str(folder), "--precision", "bf16", folder=tmp_path)
+    found = findings(f"musicgen:{folder}", "--precision", "bf16", folder=tmp_path)  # as --engine takes it
     assert f"16 frames of {folder}: every token" in found["decoder"][0]["text"]
     assert f"{folder} in bf16 on cpu" in found["speed"][0]["text"]
 

@@ -150,9 +150,9 @@ def find(name: str) -> Known:
         return known
     names = [model.name for model in MODELS]
     near = difflib.get_close_matches(_short(name), names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    give = f"did you mean {near[0]!r}? Give" if near else "give"
     raise EngineUnavailable(
-        f"MusicGen has no model {name[:80]!r}; {hint}Give one of {', '.join(names)}, a name on the hub "
+        f"MusicGen has no model {name[:80]!r}; {give} one of {', '.join(names)}, a name on the hub "
         "(owner/name), or a folder (./name)"
     )
 

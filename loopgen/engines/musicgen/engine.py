@@ -219,7 +219,7 @@ class MusicGenEngine:
         import transformers
 
         model = self.model
-        known = catalogue.get(model.name)
+        known = catalogue.get(model.name) if model.licence == catalogue.LICENCE else None  # else a folder of that name
         return {
             "kind": "neural",
             "note": f"{known.repo if known else model.name} on {self.hardware}"

@@ -82,7 +82,7 @@ def test_a_misspelt_name_gets_the_nearest(typed: str, meant: str) -> None:
 
 
 def test_a_name_like_none_gets_all() -> None:
-    with pytest.raises(EngineUnavailable, match=r"no model 'zzz'; Give one of small, medium, .*owner/name.*folder"):
+    with pytest.raises(EngineUnavailable, match=r"no model 'zzz'; give one of small, medium, .*owner/name.*folder"):
         catalogue.find("zzz")
 
 

@@ -13,7 +13,7 @@ import torch
 from loopgen import studio
 from loopgen.engines import base
 from loopgen.engines.base import BatchEngine, Hardware
-from loopgen.engines.musicgen import choice, codec
+from loopgen.engines.musicgen import catalogue, choice, codec
 from loopgen.engines.musicgen.engine import MusicGenEngine
 from loopgen.errors import Cancelled, EngineUnavailable
 from loopgen.midi import read_notes
@@ -23,6 +23,7 @@ from loopgen.music.loop import Take
 from loopgen.music.request import LoopRequest
 from loopgen.music.sampling import Sampling
 from loopgen.music.tempo import bar_seconds, loop_frames
+from tests.engines.musicgen.tiny import save_tiny
 from tests.engines.musicgen.train_fixture import FOLDER
 from tests.loops import pulse_loop
 
@@ -65,6 +66,13 @@ def test_a_take_holds_the_bars_with_some_to_spare_and_says_what_it_is(engine: Mu
     assert take.facts["frames"] * 640 == take.audio.frames
     assert "CC-BY-NC-4.0" in take.facts["licence"]
     assert np.abs(take.audio.samples).max() > 1e-3
+
+
+def test_a_folder_with_the_name_of_a_published_model_is_not_taken_for_it(tmp_path: Path) -> None:
+    engine = MusicGenEngine(str(save_tiny(tmp_path / "melody")), PROCESSOR)
+    facts = engine.generate(SHORT, 1).facts
+    assert (facts["model"], engine.licence) == ("melody", catalogue.UNKNOWN_LICENCE)
+    assert facts["note"].startswith("melody on cpu")
 
 
 def test_a_seed_is_the_same_take_alone_and_among_others(engine: MusicGenEngine) -> None:
