@@ -20,6 +20,7 @@ from loopgen.looping.track import track
 from loopgen.music.audio import Audio
 from loopgen.music.loop import Loop, Take
 from loopgen.music.request import LoopRequest, Opening
+from loopgen.music.sampling import Sampling
 from loopgen.music.tempo import BPM_RANGE, Meter, bar_seconds, check_bars, counted, format_bpm, parse_bpm, round_half_up
 from loopgen.previews import PreviewFile
 from loopgen.selection import select
@@ -60,9 +61,15 @@ def _unheard(engine: engines.Engine, request: LoopRequest) -> list[str]:
     if request.opening and engines.OPENING not in able:
         allowed = f"an engine that can go on from audio, like musicgen: {engine.name} cannot"
         raise InvalidRequest("opening", request.opening.name, allowed)
+    unheard = []
     if request.melody and engines.MELODY not in able:
-        return [f"{engine.name} follows no melody: the loop was made from the words alone"]
-    return []
+        unheard.append(f"{engine.name} follows no melody: the loop was made from the words alone")
+    if engines.SAMPLING not in able:
+        plain = asdict(Sampling())
+        given = [name for name, value in asdict(request.sampling).items() if value != plain[name]]
+        if given:
+            unheard.append(f"{engine.name} draws no tokens: {', '.join(given).replace('_', '-')} passed over")
+    return unheard
 
 
 def retempo(loop: Loop, bpm: Fraction, *, stretcher: str = "auto", progress: Progress | None = None) -> Loop:

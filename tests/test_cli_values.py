@@ -105,8 +105,21 @@ def test_chords_are_played_and_remembered(tmp_path: Path) -> None:
         (("--chords", "Am", "--melody", "A4"), "either chords or a melody"),
         (("--melody", "missing.wav"), "missing.wav does not exist"),
         (("--melody", "missing.mid"), "missing.mid does not exist"),
+        (("--separate",), "--separate takes drums and bass out of a recording: give one with --melody"),
+        (("--preview", "hear.mp3"), "preview: 'hear.mp3' cannot be used; give a file name ending in .wav"),
+        (("--preview", "."), "preview: '.' cannot be used"),
+        (("--preview", "settings.toml/hear.wav"), "settings.toml"),
     ],
 )
 def test_what_cannot_be_played_is_one_line(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+    (tmp_path / "settings.toml").write_text("", "utf-8")
     (line,) = loopgen("generate", "house", "--bpm", 120, *options, cwd=tmp_path, status=2).stderr.splitlines()
     assert words in line
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.toml"]
+
+
+def test_a_preview_of_an_engine_that_cannot_be_heard_early_is_told(tmp_path: Path) -> None:
+    done = loopgen("generate", "house", "--bpm", 120, "--bars", 1, "--preview", "hear.wav", "--json", cwd=tmp_path)
+    assert as_json(done)["engine"] == "sketch"
+    assert done.stderr == "note: sketch cannot be heard before it is done: nothing is written to hear.wav\n"
+    assert not (tmp_path / "hear.wav").exists()

@@ -11,6 +11,7 @@ from loopgen.engines import base
 from loopgen.errors import Cancelled, GenerationFailed, InvalidRequest, TakeGone
 from loopgen.music.audio import Audio
 from loopgen.music.request import LoopRequest, Opening
+from loopgen.music.sampling import Sampling
 from loopgen.music.tempo import loop_frames, parse_bpm
 from tests.loops import pulse_loop
 from tests.stand_in import ENTRIES, Choir, Moody
@@ -86,6 +87,14 @@ def test_a_batch_is_cancelled_while_its_loops_are_made() -> None:
 
     with pytest.raises(Cancelled):
         list(studio.generate(LoopRequest("x", 120, 1, seed=3), engine=Choir(), progress=cancel))
+
+
+def test_an_engine_that_draws_no_tokens_says_what_it_passes_over() -> None:
+    plain = LoopRequest("x", 120, 1, seed=3, engine="moody")
+    (loop,) = studio.generate(plain)
+    assert loop.warnings == ()
+    (loop,) = studio.generate(replace(plain, sampling=Sampling(top_k=5, count_in=True)))
+    assert loop.warnings == ("moody draws no tokens: top-k, count-in passed over",)
 
 
 def test_an_opening_needs_an_engine_that_goes_on_from_audio() -> None:

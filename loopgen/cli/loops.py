@@ -95,11 +95,15 @@ def _generate(options: argparse.Namespace) -> None:
 
     from loopgen import studio
     from loopgen.engines import base
+    from loopgen.errors import InputError
     from loopgen.melodies import read_melody
     from loopgen.orders import ASKED, settle
     from loopgen.previews import PreviewFile
 
     chosen = _chosen(options)
+    _check_preview(options.preview)
+    if options.separate and options.melody is None:
+        raise InputError("--separate takes drums and bass out of a recording: give one with --melody")
     asked = {name: getattr(options, name) for name in ASKED}
     earlier = _earlier(options)
     otherwise = {"engine": chosen.engine, "rate": chosen.rate, "takes": chosen.takes}
@@ -119,6 +123,8 @@ def _generate(options: argparse.Namespace) -> None:
     engine = base.load(
         request.engine, hardware, lambda share: delivery.progress(0.0, f"loading the model: {share:.0%}")
     )
+    if options.preview and not isinstance(engine, base.BatchEngine):
+        say(f"note: {engine.name} cannot be heard before it is done: nothing is written to {options.preview}")
     preview = PreviewFile(Path(options.preview)) if options.preview else None
     for loop in studio.generate(
         request, engine=engine, stretcher=chosen.stretcher, progress=delivery.progress, preview=preview
@@ -256,6 +262,20 @@ class _Delivery:
         if len(self._shown) > 1:
             shown["variations"] = self._shown
         print_json(shown)
+
+
+def _check_preview(name: str | None) -> None:
+    """Find out before the work whether a preview can be written; makes its folder."""
+    from pathlib import Path
+
+    from loopgen.errors import InvalidRequest
+    from loopgen.files import check_folder
+
+    if name is None:
+        return
+    if Path(name).suffix.lower() != ".wav":
+        raise InvalidRequest("preview", name, "a file name ending in .wav")
+    check_folder(Path(name).parent)
 
 
 def _check_picture(path: Path) -> None:

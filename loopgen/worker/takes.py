@@ -53,7 +53,7 @@ class Takes:
                 return kept
         raise TakeGone(
             f"no take of {name[:80]!r} is kept: those of the last {TAKES} loops are, as long as the engine's process "
-            "lives; generate it again at the new tempo with its seed (in the JSON beside the loop)"
+            "lives; generate it again with its seed (in the JSON beside the loop)"
         )
 
     def clear(self) -> None:
