@@ -101,6 +101,11 @@ def _whole(name: str, low: int, high: int) -> Callable[[Value], int]:
     return lambda value: whole(name, value, low, high)
 
 
+def _switch(name: str) -> Callable[[Value | bool], bool]:
+    """1 or 0 from the wire; a preset has true or false."""
+    return lambda value: value if isinstance(value, bool) else whole(name, value, 0, 1) == 1
+
+
 def _number(name: str, high: float) -> Callable[[Value], float]:
     return lambda value: number(name, float(value) if _is_decimal(value) else value, 0, high)
 
@@ -147,10 +152,8 @@ FIELDS = (
     Field("top_p", "0 to 1: from the likeliest that have this probability; 0: top_k counts", _number("top_p", 1), "f"),
     Field("guidance", "0 to 20: how closely the prompt is kept to", _number("guidance", 20), "f"),
     Field("negative", "what it should not sound like (experimental)", _text("negative", PROMPT_CHARACTERS)),
-    Field(
-        "count_in", "1: a bar of clicks is played to the model first", lambda v: whole("count_in", v, 0, 1) == 1, "i"
-    ),
-    Field("preview", "1: the take so far is told while it is drawn", lambda v: whole("preview", v, 0, 1) == 1, "i"),
+    Field("count_in", "1: a bar of clicks is played to the model first", _switch("count_in"), "i"),
+    Field("preview", "1: the take so far is told while it is drawn", _switch("preview"), "i"),
     Field(
         "continue", "a loop's file name or job: the new one goes on from its end", _text("continue", 128), session=False
     ),

@@ -24,6 +24,27 @@ def test_sampling_is_kept_by_the_session_as_it_is_shown(client: Client) -> None:
         assert client.ask(f"/loopgen/get/{name}").arguments[-1] == ""
 
 
+def test_a_preset_brings_back_the_sampling_that_it_was_saved_with(client: Client) -> None:
+    sound: dict[str, Any] = {
+        "prompt": "dub",
+        "temperature": 0.5,
+        "top_k": 64,
+        "guidance": 2.5,
+        "negative": 'no "voice"',
+        "count_in": 1,
+    }
+    for name, value in sound.items():
+        client.ask(f"/loopgen/set/{name}", value)
+    client.ask("/loopgen/preset/save", "sampled")
+    for name in sound:
+        client.ask(f"/loopgen/set/{name}", 0 if name == "count_in" else "")
+    client.ask("/loopgen/preset/load", "sampled")
+    assert {name: client.ask(f"/loopgen/get/{name}").arguments[-1] for name in sound} == sound
+    client.ask("/loopgen/set/preset", "")
+    assert client.ask("/loopgen/get/count_in").arguments[-1] == ""
+    client.ask("/loopgen/preset/delete", "sampled")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
