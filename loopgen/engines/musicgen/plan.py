@@ -103,7 +103,8 @@ def plan(
 
     ``opening`` is the length in seconds of what the model is given to begin with and ends on a bar line: the last bars
     of ``request.opening`` where there is one, of which the loop keeps some, else a count-in, which it does not.
-    Raises ``ValueError`` for an opening that fills a window, or an overlap that does.
+    Raises ``InvalidRequest`` for a count-in that fills a window; ``ValueError`` for another opening, or an overlap, that
+    does.
 
     >>> from loopgen.music.request import LoopRequest
     >>> four = plan(LoopRequest("house", 120))
@@ -113,6 +114,9 @@ def plan(
     [(0, 1500, 0), (900, 2400, 600), (1800, 3300, 600), (2700, 3548, 600)]
     """
     given = math.floor(opening * frame_rate)
+    if given >= window and request.sampling.count_in and not request.opening:
+        allowed = f"none where bars last {window / frame_rate:g} s or more: the model hears no more at once"
+        raise InvalidRequest("count_in", f"{float(opening):.3g} s", allowed)
     if not 0 <= given < window or not 0 < overlap < window:
         raise ValueError(f"{given} frames given and {overlap} of overlap: below {window} each, and some overlap")
     margin = _margin(request)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from loopgen.engines.musicgen.count_in import count_in
 from loopgen.engines.musicgen.plan import (
     FRAME_RATE,
     LEAST_SECONDS,
@@ -24,6 +25,7 @@ from loopgen.engines.musicgen.plan import (
 from loopgen.errors import InvalidRequest
 from loopgen.music.audio import Audio
 from loopgen.music.request import LoopRequest, Opening
+from loopgen.music.sampling import Sampling
 from loopgen.music.tempo import Meter, bar_seconds, beat_seconds
 
 TEMPOS = st.fractions(Fraction(20), Fraction(999), max_denominator=1000)
@@ -157,6 +159,18 @@ def test_other_codecs_and_windows() -> None:
     assert sum(drawn(planned)) == planned.frames
     assert planned.frames == math.ceil(18 * 4 * 75 * Fraction(60, 115))
     assert planned.windows[1].start == 500
+
+
+@pytest.mark.parametrize(("bpm", "is_heard"), [(24, False), (25, True)])
+def test_a_count_in_is_shorter_than_a_window(bpm: int, is_heard: bool) -> None:
+    """Bars of 12/4 last 30 s at 24 BPM."""
+    request = LoopRequest("house", bpm, bars=1, meter="12/4", sampling=Sampling(count_in=True))
+    clicks = count_in(request.bpm, request.meter)
+    if is_heard:
+        assert plan(request, opening=clicks.downbeat).opening == 1_440
+        return
+    with pytest.raises(InvalidRequest, match="count_in: '30 s' cannot be used; give none where bars last 30 s or more"):
+        plan(request, opening=clicks.downbeat)
 
 
 @pytest.mark.parametrize(("opening", "overlap"), [(30, 600), (-1, 600), (0, 0), (0, 1500)])
