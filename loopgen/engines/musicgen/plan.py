@@ -103,7 +103,7 @@ def plan(
 
     ``opening`` is the length in seconds of what the model is given to begin with and ends on a bar line: the last bars
     of ``request.opening`` where there is one, of which the loop keeps some, else a count-in, which it does not.
-    Raises ``InvalidRequest`` for a count-in that fills a window; ``ValueError`` for another opening, or an overlap, that
+    Raises ``InvalidRequest`` for a count-in that fills a window, ``ValueError`` for another opening or an overlap that
     does.
 
     >>> from loopgen.music.request import LoopRequest
