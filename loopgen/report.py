@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _PLAIN = " .:-=+*#%"
+_WEAKER_SHOWN = 3
+"""Lines about takes that were passed over."""
 
 
 def fields(loop: Loop, path: Path, picture: Path | None = None) -> dict[str, Any]:
@@ -76,14 +78,24 @@ def describe(loop: Loop, path: Path, picture: Path | None = None, *, plain: bool
     yield from _rows(_judgement(loop.scores, recipe, dot))
     if engine := recipe.get("engine"):
         made = f"{engine['name']} {engine['version']}, seed {recipe['seed']}"
-        weaker = [f"seed {take['seed']}: {'; '.join(take['warnings'])}" for take in recipe.get("weaker_takes", [])]
         yield from _rows({"engine": made, "": engine.get("note", ""), "licence": engine["licence"]})
-        for take in weaker:
-            yield f"  weaker   {take}"
+        yield from _weaker(recipe.get("weaker_takes", []))
     for warning in loop.warnings:
         yield f"  warning: {warning}"
     if picture:
         yield f"  picture  {picture}"
+
+
+def _weaker(takes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The takes that were passed over, those of the same weakness in one line; many are counted."""
+    seeds: dict[str, list[str]] = {}
+    for take in takes:
+        seeds.setdefault("; ".join(take["warnings"]) or "more strained at the seam", []).append(str(take["seed"]))
+    lines = [f"seed{'s' * (len(of) > 1)} {', '.join(of)}: {why}" for why, of in seeds.items()]
+    if more := sum(len(of) for of in list(seeds.values())[_WEAKER_SHOWN:]):
+        lines[_WEAKER_SHOWN:] = [f"and {counted(more, 'take')} more, in the JSON beside the loop"]
+    for line in lines:
+        yield f"  weaker   {line}"
 
 
 def _rows(rows: Mapping[str, str]) -> Iterator[str]:

@@ -34,6 +34,21 @@ def test_the_text_says_the_same_in_words() -> None:
         assert words in text
 
 
+def test_takes_that_were_passed_over_are_told_briefly() -> None:
+    def shown(*whys: str) -> list[str]:
+        takes = [{"seed": seed, "warnings": [why] if why else []} for seed, why in enumerate(whys, 1)]
+        loop = replace(LOOP, recipe={**LOOP.recipe, "weaker_takes": takes})
+        return [line for line in report.describe(loop, Path("a.wav")) if "weaker" in line]
+
+    assert shown() == []
+    assert shown("silent", "hole", "silent") == ["  weaker   seeds 1, 3: silent", "  weaker   seed 2: hole"]
+    assert shown("") == ["  weaker   seed 1: more strained at the seam"]
+    assert shown(*"aabcdee")[2:] == [
+        "  weaker   seed 4: c",
+        "  weaker   and 3 takes more, in the JSON beside the loop",
+    ]
+
+
 def test_plain_terminals_get_ascii() -> None:
     for loop in (LOOP, SILENT):
         assert "\n".join(report.describe(loop, Path("a.wav"), plain=True)).isascii()
