@@ -27,12 +27,19 @@ def _add(actions: Commands[Parser], name: str, run: Callable[[argparse.Namespace
 
 def _list(options: argparse.Namespace) -> None:
     from loopgen.engines.musicgen import catalogue, hub
+    from loopgen.errors import EngineUnavailable
 
-    cache = hub.cache_folder()
-    here = {found.name: found for found in hub.present(cache)}
+    cache, here, lacking = None, {}, ""
+    try:
+        cache = hub.cache_folder()
+        here = {found.name: found for found in hub.present(cache)}
+    except EngineUnavailable as error:  # what there is can be told before gigabytes are installed
+        lacking = str(error)
     if options.json:
         names = [*(known.name for known in catalogue.MODELS), *(name for name in here if not catalogue.get(name))]
-        print_json({"models": [_described(name, here.get(name)) for name in names], "cache": str(cache)})
+        print_json(
+            {"models": [_described(name, here.get(name)) for name in names], "cache": str(cache) if cache else None}
+        )
         return
     rows = []
     for known in catalogue.MODELS:
@@ -47,7 +54,7 @@ def _list(options: argparse.Namespace) -> None:
     for name, size, described, state in rows:
         mark = "*" if name in here and not here[name].lacks else " "
         print(f"{mark} {name:<{widths[0]}}  {size:>{widths[1]}}  {described:<{widths[2]}}  {state}")
-    print(f"\n* on this machine, in {cache}")
+    print(f"\n* on this machine, in {cache}" if cache else f"\nNone can play yet: {lacking}")
     print(f"Licence {catalogue.LICENCE}. {catalogue.LICENCE_MEANING}")
 
 

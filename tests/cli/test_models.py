@@ -33,14 +33,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
 
 
-def loopgen(*arguments: str, folder: Path, status: int = 0, hub: Hub | None = None) -> tuple[str, str]:
+def loopgen(
+    *arguments: str, folder: Path, status: int = 0, hub: Hub | None = None, more: dict[str, str] | None = None
+) -> tuple[str, str]:
     """What a command prints as its result, and what it says."""
     done = subprocess.run(
         [sys.executable, "-m", "loopgen", *arguments],
         capture_output=True,
         text=True,
         cwd=folder,
-        env=environment(folder) | ({"HF_ENDPOINT": hub.address} if hub else {}),
+        env=environment(folder) | ({"HF_ENDPOINT": hub.address} if hub else {}) | (more or {}),
         check=False,
         timeout=120,
     )
@@ -61,6 +63,21 @@ def test_the_list_tells_sizes_and_what_the_licence_means(tmp_path: Path) -> None
     assert "do not use them in music that you sell" in shown
     assert str(tmp_path / "hf" / "hub") in shown
     assert said == ""
+
+
+def test_the_list_is_told_without_the_extra(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text("import sys\nsys.modules['huggingface_hub'] = None\n")
+    path = os.pathsep.join([str(tmp_path / "site"), environment(tmp_path)["PYTHONPATH"]])
+    shown, said = loopgen("models", "list", folder=tmp_path, more={"PYTHONPATH": path})
+    assert len([line for line in shown.splitlines() if "loopgen models pull" in line]) == 10
+    assert "None can play yet: the Hugging Face hub's library is missing: pip install 'loopgen[musicgen]'" in shown
+    assert said == ""
+    listed = json.loads(loopgen("models", "list", "--json", folder=tmp_path, more={"PYTHONPATH": path})[0])
+    assert listed["cache"] is None
+    assert not any(model["here"] for model in listed["models"])
+    _, said = loopgen("models", "pull", "small", folder=tmp_path, status=2, more={"PYTHONPATH": path})
+    assert "pip install 'loopgen[musicgen]'" in said
 
 
 def test_a_model_is_pulled_found_and_removed(server: Hub, tmp_path: Path) -> None:
