@@ -13,7 +13,7 @@ import torch
 
 from loopgen.engines.musicgen import int8
 from loopgen.engines.musicgen.catalogue import PRECISIONS
-from loopgen.errors import EngineUnavailable, InvalidRequest, OutOfMemory
+from loopgen.errors import InvalidRequest, OutOfMemory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 """What hidden states are computed in; with ``int8``, only the large matrices are of 8 bits."""
@@ -23,7 +23,7 @@ _DEVICES = "auto, cpu, mps, cuda, or a GPU by number like cuda:1"
 def device_of(name: str) -> torch.device:
     """The device of a name, ``auto`` being the best that is there: CUDA (or ROCm), Apple's GPU, the processor.
 
-    Raises ``InvalidRequest`` for a name that is none, ``EngineUnavailable`` for a device that is not there.
+    Raises ``InvalidRequest`` for a name that is none, and for a device that is not there.
     """
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", name):
         raise InvalidRequest("device", name, _DEVICES)
@@ -32,14 +32,12 @@ def device_of(name: str) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         why = "PyTorch is built without CUDA" if torch.version.cuda is None else "no GPU or no driver is found"
-        raise EngineUnavailable(
-            f"device {name} is not there ({why}): choose cpu, or see https://pytorch.org/get-started"
-        )
+        raise InvalidRequest("device", name, f"cpu (https://pytorch.org/get-started helps): {name} is not there ({why})")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         last = torch.cuda.device_count() - 1
-        raise EngineUnavailable(f"device {name} is not there: choose cuda:0" + (f" to cuda:{last}" if last else ""))
+        raise InvalidRequest("device", name, "cuda:0" + (f" to cuda:{last}" if last else "") + f": {name} is not there")
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise EngineUnavailable("device mps is not there: it is the GPU of Apple's processors; choose cpu")
+        raise InvalidRequest("device", name, "cpu: mps is the GPU of Apple's processors and is not there")
     return device
 
 
