@@ -256,7 +256,8 @@ def _print_values(options: argparse.Namespace, client: Client, names: Sequence[s
 
 
 def _value(client: Client, name: str) -> Value:
-    return client.ask(f"/loopgen/get/{name}").arguments[2]
+    value = client.ask(f"/loopgen/get/{name}").arguments[2]
+    return float(f"{value:.7g}") if isinstance(value, float) else value  # what 32 bits hold, as it was typed
 
 
 def _cancel(options: argparse.Namespace) -> None:

@@ -99,6 +99,8 @@ def test_session_values(server: Program, folder: Path) -> None:
     assert loopgen("send", "set", "tempo=60.23", folder=folder).stdout == "60.23\n"
     assert sent(folder, "set", "meter=7/8", "bars=2") == {"meter": "7/8", "bars": 2}
     assert loopgen("send", "get", "tempo", folder=folder).stdout == "60.23\n"
+    assert loopgen("send", "set", "temperature=0.8", folder=folder).stdout == "0.8\n", "not what 32 bits make of it"
+    assert sent(folder, "set", "temperature=") == {"temperature": None}
     assert {"tempo": "60.23", "meter": "7/8", "bars": 2, "key": None}.items() <= sent(folder, "get").items()
     shown = sent(folder, "generate", "prompt=funk", "bars=1")
     assert shown["loops"][0]["frames"] == loop_frames(parse_bpm("60.23"), 1, Meter(7, 8), 44_100)
