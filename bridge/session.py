@@ -96,7 +96,8 @@ class Session:
         An order that ``goes_on`` from an earlier loop needs no words of its own. A preset's own values are left to
         whoever settles the order. One that is given brings its own prompt.
         """
-        values = {**self._given, **self._set, **({"preset": self["preset"]} if self["preset"] else {}), **given}
+        own = {name: value for name, value in self._given.items() if name not in self._adopted}
+        values = {**own, **self._set, **({"preset": self["preset"]} if self["preset"] else {}), **given}
         if "preset" in given and "prompt" not in given:
             values.pop("prompt", None)
         if "engine" in values:

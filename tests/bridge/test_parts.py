@@ -187,6 +187,9 @@ def test_a_preset_lies_under_what_is_set_and_goes_with_its_values() -> None:
     ]  # fmt: skip
     assert session.order({}) == {"preset": "dub", "rate": 48_000}, "the preset says the rest by itself"
     assert session.order({"preset": "jungle"})["preset"] == "jungle"
+    slow = Session(["sketch"], {"temperature": 0.2, "guidance": 2.0})
+    slow.adopt("dub", {"prompt": "dub", "temperature": 0.5})
+    assert slow.order({}) == {"preset": "dub", "guidance": 2.0}, "what the server was started with gives way as well"
     session.set("tempo", "97.5")
     session.adopt("jungle", {"prompt": "jungle", "bpm": "165"})
     assert (session.shown("tempo"), session.shown("key"), session.shown("prompt")) == ("97.5", "", "jungle")

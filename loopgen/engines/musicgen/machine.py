@@ -32,7 +32,7 @@ def device_of(name: str) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         why = "PyTorch is built without CUDA" if torch.version.cuda is None else "no GPU or no driver is found"
-        raise InvalidRequest("device", name, f"cpu (https://pytorch.org/get-started helps): {name} is not there ({why})")
+        raise InvalidRequest("device", name, f"cpu (see https://pytorch.org/get-started): {name} is not there ({why})")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         last = torch.cuda.device_count() - 1
         raise InvalidRequest("device", name, "cuda:0" + (f" to cuda:{last}" if last else "") + f": {name} is not there")
