@@ -162,12 +162,14 @@ def test_an_opening_begins_the_take_which_goes_on_from_it(engine: MusicGenEngine
 
 
 def test_a_variation_begins_with_the_loops_own_bars(engine: MusicGenEngine) -> None:
-    opening = studio.opening(pulse_loop(bars=4), SHORT, studio.VARY, "riff.wav")
-    take = engine.generate(replace(SHORT, bars=4, opening=opening), 1)
+    asked = replace(SHORT, bars=4)
+    asked = replace(asked, opening=studio.opening(pulse_loop(bars=4), asked, studio.VARY, "riff.wav"))
+    assert asked.opening is not None
+    take = engine.generate(asked, 1)
     bar = float(bar_seconds(SHORT.bpm, SHORT.meter))
-    given = opening.audio.seconds
+    given = asked.opening.audio.seconds
     assert take.start is not None and take.start <= given - bar + 1e-3
-    (loop,) = studio.generate(replace(SHORT, bars=4, opening=opening), engine=engine)
+    (loop,) = studio.generate(asked, engine=engine)
     assert loop.recipe["request"]["opening"] == {"loop": "riff.wav", "kept": 1}
     assert loop.recipe["grid"]["loop_start"] == pytest.approx(take.start, abs=bar / 4)
 
