@@ -147,10 +147,16 @@ class _Worker:
 
     def _warm_up(self, checkpoint: _Checkpoint) -> None:
         from loopgen import studio
+        from loopgen.engines import base
         from loopgen.music.request import LoopRequest
 
+        request = LoopRequest("warm-up", 120, 1)
         engine = self._engine(self._setup.engine, self._loading)
-        for _ in studio.generate(LoopRequest("warm-up", 120, 1), engine=engine, progress=checkpoint):
+        if isinstance(engine, base.BatchEngine):
+            if engine.batch > 1:  # on a GPU: kernels are compiled and graphs captured at the first use
+                engine.generate_batch(request, range(engine.batch), progress=lambda share: checkpoint(share, "playing"))
+            engine = base.load("sketch")  # what remains is the way from a take to a loop, and a model may be slow
+        for _ in studio.generate(request, engine=engine, progress=checkpoint):
             pass
 
     def _generate(self, job: str, work: Generate, checkpoint: _Checkpoint) -> None:

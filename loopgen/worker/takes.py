@@ -31,7 +31,8 @@ class Takes:
         if loop.take is None:
             return
         by_job = (f"{job}/{variation}", job) if variation == 1 else (f"{job}/{variation}",)
-        slim = replace(loop, audio=loop.audio.with_samples(loop.audio.samples[:0]))  # the take is all that is needed
+        nothing = loop.audio.samples[:0].copy()  # the take is all that is needed; a view would hold the loop's sound
+        slim = replace(loop, audio=loop.audio.with_samples(nothing))
         self._kept.append(_Kept((path.name, *by_job), path, slim, loop.take.audio.samples.nbytes))
         while len(self._kept) > TAKES or sum(kept.size for kept in self._kept) > TAKE_BYTES:
             self._kept.pop(0)
