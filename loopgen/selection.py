@@ -6,12 +6,13 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loopgen import metrics
 from loopgen.engines.base import BatchEngine, Engine
 from loopgen.errors import Cancelled, GenerationFailed, LoopgenError
 from loopgen.looping.make import Progress, flaws, make
+from loopgen.music.audio import Audio
 from loopgen.music.loop import Loop, Take
 from loopgen.music.request import SEED_MAX, TAKES_MAX, LoopRequest
 from loopgen.previews import PreviewFile
@@ -29,7 +30,7 @@ _GLANCE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selected:
-    """A loop to deliver, and those that were passed over for it."""
+    """A loop to deliver, and those that were passed over for it, which may come without their sound."""
 
     loop: Loop
     weaker: Sequence[Loop]
@@ -130,17 +131,28 @@ def _best_of_batches(
         except Exception as error:
             failure = error
             continue
-        loops += [one for one in made if isinstance(one, Loop)]
+        loops = sorted([*loops, *(one for one in made if isinstance(one, Loop))], key=weakness)
+        loops[wanted:] = [_without_sound(loop) for loop in loops[wanted:]]
         failure = next((one for one in made if isinstance(one, Exception)), failure)
         if sum(not flaws(loop) for loop in loops) >= wanted:
             break
+        del takes, made  # before there are more of them
     if not loops:
         raise _failed(engine, failure)
-    ranked = sorted(loops, key=weakness)
-    for loop in ranked[:wanted]:
-        yield Selected(loop, ranked[wanted:])
-    if len(ranked) < wanted:  # those that could be made are delivered all the same
+    for loop in loops[:wanted]:
+        yield Selected(loop, loops[wanted:])
+    if len(loops) < wanted:  # those that could be made are delivered all the same
         raise _failed(engine, failure)
+
+
+def _without_sound(loop: Loop) -> Loop:
+    """A loop that will not be delivered, for the recipe: minutes of many takes take gigabytes."""
+    take = loop.take and replace(loop.take, audio=_silenced(loop.take.audio))
+    return replace(loop, audio=_silenced(loop.audio), take=take)
+
+
+def _silenced(audio: Audio) -> Audio:
+    return audio.with_samples(audio.samples[:0].copy())
 
 
 def _made_loops(

@@ -73,6 +73,20 @@ def test_a_batch_is_drawn_again_so_often_and_no_more(monkeypatch: pytest.MonkeyP
     assert "silent" in weak.warnings[0]
 
 
+def test_what_is_passed_over_takes_no_room() -> None:
+    request = LoopRequest("x", 120, 1, seed=1, variations=2, takes=3)
+    chosen = list(selection.select(Choir(), request, stretcher="auto", progress=lambda share, stage: None))
+    assert [one.loop.take.seed for one in chosen if one.loop.take] == [3, 6]
+    for one in chosen:
+        assert one.loop.audio.frames == 88_200
+        assert len(one.weaker) == 4
+        for weaker in one.weaker:
+            assert weaker.take
+            for audio in (weaker.audio, weaker.take.audio):
+                assert audio.samples.base is not None
+                assert audio.samples.base.nbytes == 0, "no view of what it was"
+
+
 def test_a_take_of_a_batch_makes_the_loop_that_it_makes_alone() -> None:
     request = LoopRequest("x", 120, 2, seed=3, takes=4)
     (of_four,) = studio.generate(request, engine=Choir())

@@ -1,7 +1,8 @@
-"""Which engines the worker keeps in memory: of those with models, one."""
+"""What the worker keeps in memory: of engines with models one, of loops the takes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import ClassVar
@@ -12,8 +13,11 @@ import pytest
 from loopgen.engines import base
 from loopgen.engines.base import EngineEntry, Hardware, Progress
 from loopgen.errors import EngineUnavailable
+from loopgen.music.loop import Take
 from loopgen.worker import _Worker
 from loopgen.worker.messages import Setup
+from loopgen.worker.takes import Takes
+from tests.loops import pulse_loop
 from tests.stand_in import Moody
 
 
@@ -66,3 +70,16 @@ def test_a_model_that_is_not_here_costs_the_one_that_plays_nothing(worker: _Work
         worker._engine("player:nothing", lambda share: None)
     assert worker._engine("player:blue", lambda share: None) is playing
     assert Player.made == ["player:blue"]
+
+
+def test_of_a_loop_only_its_take_is_kept(tmp_path: Path) -> None:
+    loop = pulse_loop()
+    take = Take(loop.audio, "moody", 1)
+    takes = Takes()
+    takes.keep(
+        "job", 1, tmp_path / "a.wav", replace(loop, audio=loop.audio.with_samples(loop.audio.samples.copy()), take=take)
+    )
+    kept = takes.find("a.wav")
+    assert kept.take is take
+    assert kept.audio.samples.base is not None
+    assert kept.audio.samples.base.nbytes == 0, "no view of the loop's sound"
