@@ -83,11 +83,12 @@ def precision_of(name: str, device: torch.device) -> str:
 def use_threads(count: int) -> int:
     """Set the processor threads that PyTorch computes on, for the whole process; returns how many.
 
-    0: as many as it would take itself, but no more than the cores that this process may use. Raises ``InvalidRequest``.
+    0: as many as it would take itself. Never more than the cores that this process may use: they would wait for each
+    other, many times as long. Raises ``InvalidRequest``.
     """
     if isinstance(count, bool) or not 0 <= count <= 1024:
         raise InvalidRequest("threads", count, "a whole number from 1 to 1024, or 0 for all cores")
-    chosen = count or max(1, min(torch.get_num_threads(), cores()))
+    chosen = max(1, min(count or torch.get_num_threads(), cores()))
     if chosen != torch.get_num_threads():
         torch.set_num_threads(chosen)
     return chosen

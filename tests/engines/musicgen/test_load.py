@@ -381,3 +381,14 @@ def test_memory_that_is_free_is_less_than_there_is() -> None:
     free = machine.free_memory(torch.device("cpu"))
     assert free is None or 0 < free < 2**50
     assert 1 <= machine.cores() <= 4096
+
+
+def test_no_more_threads_than_cores() -> None:
+    before = torch.get_num_threads()
+    try:
+        assert machine.use_threads(1024) == torch.get_num_threads() == machine.cores()
+        assert machine.use_threads(1) == torch.get_num_threads() == 1
+        with pytest.raises(InvalidRequest, match="from 1 to 1024"):
+            machine.use_threads(1025)
+    finally:
+        torch.set_num_threads(before)
