@@ -32,7 +32,7 @@ def best(weights: Weights) -> Step:
     if weights.device.type != "cuda":
         return plain
     faster: list[tuple[str, Callable[[], Step]]] = [("PyTorch in CUDA graphs", lambda: plain)]
-    reason = fused.missing() or fused.unfit(weights)
+    reason = fused.missing(weights.device) or fused.unfit(weights)
     if not reason:
         faster.insert(0, ("fused kernels in CUDA graphs", partial(_fused_step, weights)))
     return GraphStep(plain, faster, [reason] if reason else [])
@@ -68,7 +68,6 @@ class GraphStep:
         self._step: Step | None = None
         self._checked: set[Size] = set()
         self._stream: Any = None
-        self._pool: Any = None
 
     @property
     def description(self) -> str:
@@ -134,7 +133,7 @@ class GraphStep:
     def _captured(self, step: Step, buffers: Buffers, state: _State) -> Callable[[], None]:
         cuda = self._cuda
         if self._stream is None:
-            self._stream, self._pool = cuda.Stream(), cuda.graph_pool_handle()
+            self._stream = cuda.Stream()
         self._stream.wait_stream(cuda.current_stream())
         graph = cuda.CUDAGraph()
         try:
@@ -143,16 +142,21 @@ class GraphStep:
                     step(buffers)
                     state.restore()
                 cuda.synchronize()
-                # other threads may go on allocating: a codec decodes, say
-                graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+                # A pool of its own: a shared one cannot be captured into again once its last graph is gone.
+                # Other threads may go on allocating: a codec decodes, say.
+                graph.capture_begin(capture_error_mode="thread_local")
                 try:
                     step(buffers)
                 finally:
                     graph.capture_end()
         finally:
             cuda.current_stream().wait_stream(self._stream)
-        replay: Callable[[], None] = graph.replay
-        return replay
+        return partial(_replay, graph, step)
+
+
+def _replay(graph: Any, step: Step) -> None:
+    """Run a graph again. It reads what its ``step`` holds, which so lives as long as the graph."""
+    graph.replay()
 
 
 class _State:

@@ -153,10 +153,19 @@ def borrow(weights: Weights, size: Size) -> Iterator[Buffers]:
             buffers = allocate(weights, size)
     try:
         yield buffers
-    finally:
-        weights.spare[size] = buffers
-        while len(weights.spare) > SPARE_BUFFERS:
-            weights.spare.popitem(last=False)
+    except torch.OutOfMemoryError:
+        weights.spare.clear()  # the next request is to find all the room there is
+        raise
+    except BaseException:
+        _keep(weights, size, buffers)
+        raise
+    _keep(weights, size, buffers)
+
+
+def _keep(weights: Weights, size: Size, buffers: Buffers) -> None:
+    weights.spare[size] = buffers
+    while len(weights.spare) > SPARE_BUFFERS:
+        weights.spare.popitem(last=False)
 
 
 class TorchStep:

@@ -145,3 +145,13 @@ def test_buffers_are_lent_and_few_are_kept() -> None:
         with borrow(weights, Size(takes=1, guided=True, negative=False, text=32, capacity=capacity)):
             assert len(weights.spare) < SPARE_BUFFERS
     assert len(weights.spare) == SPARE_BUFFERS
+
+
+def test_buffers_are_kept_after_a_cancellation_and_given_up_for_want_of_memory() -> None:
+    weights = hold("text").weights
+    with pytest.raises(KeyboardInterrupt), borrow(weights, SIZES[0]):
+        raise KeyboardInterrupt
+    assert list(weights.spare) == [SIZES[0]]
+    with pytest.raises(torch.OutOfMemoryError), borrow(weights, SIZES[1]):
+        raise torch.OutOfMemoryError
+    assert not weights.spare

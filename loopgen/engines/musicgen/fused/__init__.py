@@ -28,12 +28,12 @@ import torch
 from loopgen.engines.musicgen.weights import Weights
 
 
-def missing() -> str:
-    """Why fused kernels cannot be used here, or an empty string."""
+def missing(device: torch.device | None = None) -> str:
+    """Why fused kernels cannot be used on a GPU (None: the current one), or an empty string."""
     if not torch.cuda.is_available():
         return "fused kernels need an NVIDIA GPU"
-    if torch.version.hip is not None or torch.cuda.get_device_capability() < (8, 0):
-        return f"fused kernels need an NVIDIA GPU of 2020 or later; this is {torch.cuda.get_device_name()}"
+    if torch.version.hip is not None or torch.cuda.get_device_capability(device) < (8, 0):
+        return f"fused kernels need an NVIDIA GPU of 2020 or later; this is {torch.cuda.get_device_name(device)}"
     if find_spec("triton") is None:
         return (
             "fused kernels need Triton, which comes with PyTorch's CUDA builds on Linux (elsewhere: pip install triton)"
