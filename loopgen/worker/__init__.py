@@ -186,6 +186,8 @@ class _Worker:
         )
         try:
             for variation, loop in enumerate(loops, 1):
+                if work.preview:
+                    preview.remove()  # before the last loop, with which the job is done for those who wait for it
                 self._deliver(job, work.folder, loop, variation, checkpoint)
         finally:
             if work.preview:

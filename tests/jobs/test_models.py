@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
@@ -14,11 +15,11 @@ from loopgen.engines import base
 from loopgen.engines.base import EngineEntry, Hardware, Progress
 from loopgen.errors import EngineUnavailable
 from loopgen.music.loop import Take
-from loopgen.worker import _Worker
-from loopgen.worker.messages import Setup
+from loopgen.worker import PREVIEWS, _Worker
+from loopgen.worker.messages import Generate, Order, Setup
 from loopgen.worker.takes import Takes
 from tests.loops import pulse_loop
-from tests.stand_in import Moody
+from tests.stand_in import ENTRIES, Moody
 
 
 class Player(Moody):
@@ -39,13 +40,15 @@ def why_not(model: str) -> str:
 
 
 @pytest.fixture
-def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Worker:
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Worker]:
     here = __name__
     entry = EngineEntry("player", "", "CC0", f"{here}:Player", 99, has_models=True, ready=f"{here}:why_not")
     monkeypatch.setattr(base, "BUILT_IN", (*base.BUILT_IN, entry))
     monkeypatch.setattr(Player, "alive", WeakSet())
     monkeypatch.setattr(Player, "made", [])
-    return _Worker(Pipe()[0], Setup(tmp_path, "auto", "auto", "wav", None, Hardware()))
+    ours, its = Pipe()
+    with ours, its:
+        yield _Worker(its, Setup(tmp_path, "auto", "auto", "wav", None, Hardware()))
 
 
 @pytest.mark.parametrize("name", ["player:blue", "player:own"])
@@ -83,3 +86,16 @@ def test_of_a_loop_only_its_take_is_kept(tmp_path: Path) -> None:
     assert kept.take is take
     assert kept.audio.samples.base is not None
     assert kept.audio.samples.base.nbytes == 0, "no view of the loop's sound"
+
+
+def test_a_preview_is_gone_before_its_loop_is_told(worker: _Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "BUILT_IN", (*base.BUILT_IN, *ENTRIES))
+    heard: list[tuple[str, bool]] = []
+    folder = worker._setup.output / PREVIEWS
+    monkeypatch.setattr(
+        worker, "_send", lambda message: heard.append((type(message).__name__, any(folder.glob("preview-*.wav"))))
+    )
+    asked = {"prompt": "x", "bpm": 120, "bars": 1, "seed": 3, "engine": "choir"}
+    assert worker._done(Order("job", Generate(asked, preview=True))).state == "done"
+    assert ("Previewed", True) in heard
+    assert [there for name, there in heard if name == "Made"] == [False]
