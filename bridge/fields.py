@@ -111,7 +111,7 @@ def _number(name: str, high: float) -> Callable[[Value], float]:
 
 
 def _is_decimal(value: Value) -> TypeGuard[str]:
-    return isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}(\.[0-9]{0,9})?", value) is not None
+    return isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}(\.[0-9]{0,9})?|\.[0-9]{1,9}", value) is not None
 
 
 def _text(name: str, longest: int) -> Callable[[Value], str]:

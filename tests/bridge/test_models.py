@@ -10,7 +10,7 @@ from loopgen.errors import Refused
 
 def test_sampling_is_kept_by_the_session_as_it_is_shown(client: Client) -> None:
     sent: dict[str, Any] = {
-        "temperature": "0.75", "guidance": 2, "top_k": 100.0, "top_p": 0.5, "negative": "vocals", "count_in": 1,
+        "temperature": ".75", "guidance": 2, "top_k": 100.0, "top_p": 0.5, "negative": "vocals", "count_in": 1,
         "takes": 4,
     }  # fmt: skip
     shown = {"temperature": 0.75, "guidance": 2.0, "top_k": 100, "top_p": 0.5, "negative": "vocals", "count_in": 1}
