@@ -46,6 +46,7 @@ class Welcome:
     output_root: str
     engine: str
     state: str
+    licence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +167,18 @@ class Client:
         *,
         progress: Callable[[float, str], None] | None = None,
         accepted: Callable[[str, int], None] | None = None,
+        previewed: Callable[[str, float], None] | None = None,
         timeout: float = 600.0,
     ) -> Iterator[Done]:
         """Ask for loops and yield each when it is on disk.
 
+        ``progress`` is told the share and the stage, ``accepted`` the job and how many come before it, ``previewed`` a
+        WAV and how many seconds of a take can be heard in it.
+
         Raises ``Refused`` for the server's error, ``Cancelled``, ``ServerUnreachable`` after ``timeout`` seconds.
         """
         pairs = [part for key, value in fields.items() for part in (key, value)]
-        yield from self._follow("/loopgen/generate", tuple(pairs), progress, accepted, timeout)
+        yield from self._follow("/loopgen/generate", tuple(pairs), progress, accepted, timeout, previewed)
 
     def retempo(
         self,
@@ -198,6 +203,7 @@ class Client:
         progress: Callable[[float, str], None] | None,
         accepted: Callable[[str, int], None] | None,
         timeout: float,
+        previewed: Callable[[str, float], None] | None = None,
     ) -> Iterator[Done]:
         req = self.req()
         wanted = "/loopgen/accepted"
@@ -234,6 +240,8 @@ class Client:
             heard = time.monotonic()
             if message.address == "/loopgen/progress" and progress:
                 progress(float(said["fraction"] or 0), str(said["stage"]))
+            elif message.address == "/loopgen/preview" and previewed:
+                previewed(str(said["path"]), float(said["seconds"]))
             elif message.address == "/loopgen/done":
                 done = Done(**{**said, "bpm": float(Fraction(said["tempo"]))})
                 self.send("/loopgen/ack", job, done.variation)

@@ -167,7 +167,7 @@ COMMANDS: Mapping[str, Command] = {command.address: command for command in (
     _command("cancel", "job:key", "cancelled done error", "stop a job; one that has ended answers with its end"),
     _command("job", "req:key job:key", "accepted progress done error cancelled", "where a job stands"),
     _command("preset/save", "req:key name:name job:key=", "ok",
-             "keep the session's sound, or a job's, under a name: prompt, tempo, bars, meter, key and engine"),
+             "keep the session's sound, or a job's, under a name: prompt, tempo, bars, meter, key, engine, sampling"),
     _command("preset/load", "req:key name:name", "ok",
              "a preset's values take the place of the session's; a tempo that is set stays"),
     _command("preset/delete", "req:key name:name", "ok", "remove a preset of your own"),
@@ -181,8 +181,9 @@ def _reply(name: str, signature: str, meaning: str, shorten: str = "") -> Reply:
 
 
 REPLIES: Mapping[str, Reply] = {reply.address.removeprefix("/loopgen/").replace("/", "_"): reply for reply in (
-    _reply("welcome", "version:s protocol:i max_bytes:i output_root:s engine:s state:s",
-           "to `hello`; state is starting, ready, working or failed"),
+    _reply("welcome", "version:s protocol:i max_bytes:i output_root:s engine:s state:s licence:s",
+           "to `hello`; state is starting, ready, working or failed; licence is what the engine's music is under, "
+           "empty until it is loaded"),
     _reply("pong", "token:s", "to `ping`"),
     _reply("ok", "req:s", "done as asked; brings back the `req`, `id`, `job` or `topic`"),
     _reply("value", "req:s name:s value:any", "to `get`; to subscribers with an empty req", "value"),

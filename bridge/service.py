@@ -107,8 +107,9 @@ class Service:
     def _hello(self, call: Call, sender: Sender) -> None:
         name = call.values["client"] or "client"
         peer, is_new = self.peers.hello(sender.source, name, call.values["reply_port"], time.monotonic())
-        engine = self._jobs.engine_facts.get("name") or self.session["engine"] or "auto"
-        about = (__version__, protocol.VERSION, BYTES_IN, str(self._output), engine, self._jobs.state)
+        facts = self._jobs.engine_facts
+        engine, licence = facts.get("name") or self.session["engine"] or "auto", facts.get("licence", "")
+        about = (__version__, protocol.VERSION, BYTES_IN, str(self._output), engine, self._jobs.state, licence)
         self._post.answer((peer.reply,), "welcome", *about)
         if is_new:
             self._listener(Notice("client", f"{name} at {peer.reply[0]}:{peer.reply[1]}"))

@@ -225,7 +225,7 @@ _FIELDS: Mapping[str, tuple[str, _Reader]] = MappingProxyType(
         "device": ("auto, cpu, mps, cuda or cuda:1", _matching(r"auto|cpu|mps|cuda(:[0-9]{1,2})?")),
         "precision": (f"one of {', '.join(PRECISIONS)}", _matching("|".join(PRECISIONS))),
         "separate": ("true or false", _truth),
-        "threads": ("a whole number of processor threads, 1 to 1024, or 0 for all cores", _whole(0, 1024)),
+        "threads": ("a whole number of processor threads, 1 to 1024, or 0 for all cores but one", _whole(0, 1024)),
         "rate": (f"a whole sample rate from {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz, like 48000", _whole(*RATE_RANGE)),
         "format": (f"one of {', '.join(FORMATS)}", _matching("|".join(FORMATS))),
         "stretcher": (f"one of {', '.join(STRETCHERS)}", _matching("|".join(STRETCHERS))),

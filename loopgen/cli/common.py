@@ -43,7 +43,7 @@ def add_hardware(command: argparse.ArgumentParser) -> None:
     """Add the options of ``HARDWARE``."""
     command.add_argument("--device", metavar="NAME", help="for models: auto (the default), cuda, cuda:1, mps or cpu")
     command.add_argument("--precision", metavar="NAME", help="for models: auto (the default), bf16, fp16, fp32, int8")
-    command.add_argument("--threads", metavar="N", help="for models on the CPU (default: all cores)")
+    command.add_argument("--threads", metavar="N", help="for models on the CPU (default: all cores but one)")
 
 
 def say(line: str) -> None:

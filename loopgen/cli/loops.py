@@ -121,7 +121,10 @@ def _generate(options: argparse.Namespace) -> None:
         request = replace(request, opening=studio.opening(loop, request, how, name))
     hardware = base.Hardware(chosen.device, chosen.precision, chosen.threads)
     engine = base.load(
-        request.engine, hardware, lambda share: delivery.progress(0.0, f"loading the model: {share:.0%}")
+        request.engine,
+        hardware,
+        lambda share: delivery.progress(0.0, f"loading the model: {share:.0%}"),
+        passed_over=lambda reason: say(f"note: {reason}"),
     )
     if options.preview and not isinstance(engine, base.BatchEngine):
         say(f"note: {engine.name} cannot be heard before it is done: nothing is written to {options.preview}")

@@ -131,7 +131,19 @@ def _generate(options: argparse.Namespace) -> None:
             tempo = fields.get("tempo") or _value(client, "tempo")
             client.melody(words.read_melody(melody, tempo))
             fields["melody"] = "melody"
-        _deliver(options, client, lambda **hooks: client.generate(fields, **hooks))
+        _deliver(options, client, lambda **hooks: client.generate(fields, previewed=_once_told(), **hooks))
+
+
+def _once_told() -> Callable[[str, float], None]:
+    """Says where a take can be heard, the first time."""
+    told: set[str] = set()
+
+    def previewed(path: str, seconds: float) -> None:
+        if path not in told:
+            told.add(path)
+            say(f"to be heard while it is drawn: {clean(path)}")
+
+    return previewed
 
 
 def _retempo(options: argparse.Namespace) -> None:
@@ -222,8 +234,9 @@ def _ping(options: argparse.Namespace) -> None:
             shown = {"host": client.host, "port": client.port, "milliseconds": round(took, 3)}
             print_json(shown | asdict(about))
         else:
+            engine = about.engine + (f" (licence: {clean(about.licence)})" if about.licence else "")
             print(
-                f"loopgen {about.version} at {client.host}:{client.port}, engine {about.engine}, {about.state}, "
+                f"loopgen {about.version} at {client.host}:{client.port}, engine {engine}, {about.state}, "
                 f"loops go to {about.output_root}; {took:.1f} ms"
             )
 

@@ -99,7 +99,7 @@ class Hardware:
     Attributes:
         device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:1``.
         precision: of the weights: ``auto``, ``bf16``, ``fp16``, ``fp32`` or ``int8``.
-        threads: on the CPU; 0: as many as there are cores. More than there are free cores makes it slower.
+        threads: on the CPU; 0: all cores but one. More than there are free cores makes it slower.
     """
 
     device: str = "auto"
@@ -212,15 +212,22 @@ def engines() -> list[EngineInfo]:
     return [entry.info() for entry in ranked] + broken
 
 
-def load(name: str = "auto", hardware: Hardware | None = None, progress: Progress | None = None) -> Engine:
+def load(
+    name: str = "auto",
+    hardware: Hardware | None = None,
+    progress: Progress | None = None,
+    *,
+    passed_over: Callable[[str], None] = lambda reason: None,
+) -> Engine:
     """Construct an engine by name; ``auto`` is the available one of the highest quality.
 
     ``hardware`` is for engines with models; ``progress`` is told how far the loading of a model is, and may raise to
-    stop it. Raises ``EngineUnavailable`` that says what to do.
+    stop it; ``passed_over`` is told why one that seemed available does not play after all (damaged weights, say), and
+    which does. Raises ``EngineUnavailable`` that says what to do.
     """
     entries, broken = _registry()
     if name == "auto":
-        return _best(_ranked(entries.values()), hardware, progress)
+        return _best(_ranked(entries.values()), hardware, progress, passed_over)
     plain, model = _found(name, entries, broken)
     return _construct(entries[plain], model, hardware, progress)
 
@@ -292,15 +299,25 @@ def _ranked(entries: Iterable[EngineEntry]) -> list[EngineEntry]:
     return sorted((entry for entry in entries if entry.quality > 0), key=lambda entry: (-entry.quality, entry.name))
 
 
-def _best(entries: Iterable[EngineEntry], hardware: Hardware | None, progress: Progress | None) -> Engine:
-    reasons = []
+def _best(
+    entries: Iterable[EngineEntry],
+    hardware: Hardware | None,
+    progress: Progress | None,
+    passed_over: Callable[[str], None],
+) -> Engine:
+    reasons, unforeseen = [], []
     for entry in entries:
         try:
-            return _construct(entry, "", hardware, progress)
+            engine = _construct(entry, "", hardware, progress)
         except (Cancelled, InvalidRequest):  # hardware that the user named and that is not there
             raise
         except LoopgenError as error:
             reasons.append(str(error))
+            unforeseen += [] if entry.missing() else [str(error)]
+            continue
+        for reason in unforeseen:
+            passed_over(f"{reason}; {engine.name} plays instead")
+        return engine
     raise EngineUnavailable("no engine is available: " + "; ".join(reasons))
 
 

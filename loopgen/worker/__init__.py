@@ -93,6 +93,7 @@ class _Worker:
                 left.unlink()
         self._engines: dict[str, Engine] = {}
         self._takes = Takes()
+        self._passed_over: list[str] = []
 
     def serve(self) -> None:
         """Never returns; raises ``_ServerGone``."""
@@ -175,6 +176,8 @@ class _Worker:
         if old and work.begin:
             request = replace(request, opening=studio.opening(old, request, work.begin.how, work.begin.loop))
         engine = self._loaded(request, checkpoint)
+        if self._passed_over and request.engine == "auto":
+            self._send(Noted(job, tuple(self._passed_over)))
         path = self._previews / f"preview-{job}.wav"
         preview = PreviewFile(path, lambda seconds: self._send(Previewed(job, str(path), seconds)))
         loops = studio.generate(
@@ -258,7 +261,10 @@ class _Worker:
             if base.has_models(name):
                 self._engines = {known: one for known, one in self._engines.items() if not base.has_models(one.name)}
                 gc.collect()
-            found = base.load(name, self._setup.hardware, progress)
+            passed_over: list[str] = []
+            found = base.load(name, self._setup.hardware, progress, passed_over=passed_over.append)
+            if name == self._setup.engine:
+                self._passed_over = passed_over
         self._engines[name] = self._engines.setdefault(found.name, found)  # "auto" is another's name
         return self._engines[name]
 

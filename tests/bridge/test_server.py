@@ -1,6 +1,7 @@
 """The whole protocol over UDP, against a real server with the embedded engine."""
 
 import struct
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +25,10 @@ NOTES = Melody(tuple(Note(n * 0.5, 60 + n % 5, 0.5) for n in range(80)), 40.0)
 def test_hello_says_what_the_client_needs_to_know(server: Server, client: Client) -> None:
     welcome = client.welcome
     assert (welcome.protocol, welcome.max_bytes, welcome.output_root) == (1, 8192, str(server.output))
+    while server.jobs.state == "starting":
+        time.sleep(0.05)
+    with Client(port=server.port) as later:
+        assert (later.welcome.engine, later.welcome.licence) == ("sketch", "CC0-1.0")
     assert server.inbox.is_dir() and str(server.inbox) == str(Path(welcome.output_root) / protocol.INBOX)
     assert client.ask("/loopgen/ping", "t1").arguments == ("t1",)
 

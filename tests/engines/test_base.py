@@ -222,3 +222,13 @@ def test_auto_has_a_model_where_what_it_stands_for_has(monkeypatch: pytest.Monke
 def test_only_engines_with_models_take_one() -> None:
     with pytest.raises(EngineUnavailable, match="'sketch' has no models to choose from"):
         check("sketch:large")
+
+
+@pytest.mark.usefixtures("player")
+def test_one_that_should_play_and_does_not_is_told(install: Install) -> None:
+    told: list[str] = []
+    install("choir", quality=98, factory="broken")
+    assert load("auto", passed_over=told.append).name == "sketch"
+    assert told == [
+        "engine 'choir' did not start: OSError: no such device; sketch plays instead"
+    ]  # not player, unready

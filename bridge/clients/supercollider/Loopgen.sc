@@ -3,7 +3,7 @@
 Loopgen {
 	var <server, <name, <root, <lastJob, counter = 0, jobs, waiting, listeners, lease;
 
-	// port: what `loopgen serve` says. onReady is given the welcome: [version, protocol, maxBytes, outputRoot, engine, state].
+	// port: what `loopgen serve` says. onReady is given the welcome: [version, protocol, maxBytes, outputRoot, engine, state, licence].
 	*new { |port = 11200, host = "127.0.0.1", name = "SuperCollider"|
 		^super.new.prInit(NetAddr(host, port), name)
 	}

@@ -227,6 +227,7 @@ class MusicGenEngine:
             "licence": model.licence,
             "version": VERSION,
             "model": known.repo if known else model.name,
+            "revision": model.folder.name if model.folder.parent.name == "snapshots" else None,
             "text": text,
             "sampling": asdict(request.sampling),
             "frames": planned.frames,

@@ -80,15 +80,19 @@ def precision_of(name: str, device: torch.device) -> str:
     return "int8" if int8.available() else "fp32"
 
 
+_USUAL_THREADS = torch.get_num_threads()
+
+
 def use_threads(count: int) -> int:
     """Set the processor threads that PyTorch computes on, for the whole process; returns how many.
 
-    0: as many as it would take itself. Never more than the cores that this process may use: they would wait for each
-    other, many times as long. Raises ``InvalidRequest``.
+    0: all cores but one, which is left to whatever else plays; not more than PyTorch would take by itself (one a
+    physical core). Never more than the cores that this process may use: they would wait for each other, many times as
+    long. Raises ``InvalidRequest``.
     """
     if isinstance(count, bool) or not 0 <= count <= 1024:
-        raise InvalidRequest("threads", count, "a whole number from 1 to 1024, or 0 for all cores")
-    chosen = max(1, min(count or torch.get_num_threads(), cores()))
+        raise InvalidRequest("threads", count, "a whole number from 1 to 1024, or 0 for all but one")
+    chosen = max(1, min(count or min(_USUAL_THREADS, cores() - 1), cores()))
     if chosen != torch.get_num_threads():
         torch.set_num_threads(chosen)
     return chosen

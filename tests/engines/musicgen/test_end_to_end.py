@@ -105,6 +105,12 @@ class TestServer:
         assert done.address == "/loopgen/done"
         assert done.arguments[6] == frames("127.9", 2)
 
+    def test_send_tells_where_the_take_can_be_heard(self, server: Server, tmp_path: Path) -> None:
+        words = ("prompt=" + HOUSE, "tempo=120", "bars=2", "preview=1", "seed=3")
+        done = loopgen("send", "generate", *words, "--port", server.port, folder=tmp_path)
+        assert done.stderr.count("to be heard while it is drawn: ") == 1
+        assert "previews" in done.stderr and done.stdout.strip().endswith(".wav")
+
     def test_the_next_bars_and_a_variation_go_on_from_a_job(self, client: Client) -> None:
         first = job(client, "prompt", HOUSE, "tempo", "120", "bars", 2, "seed", 3)[-1]
         name = Path(str(first.arguments[2])).name
