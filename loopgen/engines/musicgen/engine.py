@@ -142,17 +142,12 @@ class MusicGenEngine:
             )
             prompt = known[..., known.shape[-1] - window.given :] if window.given else None
             done = window.start + window.given - planned.opening
-            unheard = window.given if number else 0  # the first window's opening is heard too
-
-            def hear(frames: torch.Tensor, unheard: list[int] = [unheard]) -> None:  # noqa: B006 - one list a window
-                passed = min(unheard[0], frames.shape[-1])
-                unheard[0] -= passed
-                audio.hear(frames[..., passed:])
+            audio.skip(window.given if number else 0)  # what the take opens with is heard, once
 
             def tell(share: float, done: int = done, own: int = window.frames - window.given) -> None:
                 progress(_DRAWING * (done + share * own) / to_draw)
 
-            drawn = draw(
+            known = draw(
                 model,
                 told,
                 window.frames,
@@ -160,9 +155,8 @@ class MusicGenEngine:
                 [_window_seed(seed, number) for seed in seeds],
                 prompt=prompt,
                 progress=tell,
-                on_frames=hear,
+                on_frames=audio.hear,
             )
-            known = drawn
 
     def _chroma(self, request: LoopRequest, planned: Plan, given: _Given | None, window: Any) -> Any:
         if request.melody is None or not self.model.is_melody:
@@ -185,8 +179,7 @@ class MusicGenEngine:
             bar = bar_seconds(request.bpm, request.meter)
             bars = opening_bars(request, max(1, round(audio.seconds / float(bar))), frame_rate=self.model.frame_rate)
             kept = audio.samples[max(0, audio.frames - round(bars * bar * audio.rate)) :]
-            if bars:
-                return _Given(_resampled(kept, audio.rate, rate), bars * bar, False)
+            return _Given(_resampled(kept, audio.rate, rate), bars * bar, False)
         if request.sampling.count_in:
             clicks = count_in(request.bpm, request.meter, rate=rate)
             return _Given(clicks.samples[:, None], clicks.downbeat, True)
@@ -245,11 +238,18 @@ class _Heard:
 
     def __init__(self, listener: codec.Preview, preview: Preview | None, rate: int, trim: int) -> None:
         self._listener, self._preview, self._rate, self._trim = listener, preview, rate, trim
+        self._known = 0
         self._parts: list[NDArray[np.float32]] = []
+
+    def skip(self, frames: int) -> None:
+        """So many of the frames that come next were heard before."""
+        self._known = frames
 
     def hear(self, frames: torch.Tensor) -> None:
         """The next frames of all takes, ``(takes, codebooks, n)``."""
-        self._add(self._listener.feed(frames))
+        passed = min(self._known, frames.shape[-1])
+        self._known -= passed
+        self._add(self._listener.feed(frames[..., passed:]))
 
     def finish(self) -> NDArray[np.float32]:
         """All audio, ``(takes, samples, channels)``, after the last frames."""
