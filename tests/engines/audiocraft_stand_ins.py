@@ -17,7 +17,6 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 import torch
@@ -36,12 +35,25 @@ def need_audiocraft() -> None:
 
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """audiocraft can be imported and used inside; afterwards the names of the packages are as free as before."""
+    """audiocraft can be imported and used inside; afterwards its name and those of the packages are as free as before.
+
+    Whatever else is imported inside stays: a library that is imported twice is two libraries.
+    """
     is_torchaudio_available()  # transformers looks once and keeps the answer, which is to be the true one
     missing = [package for package in _PACKAGES if package == "demucs" or find_spec(package) is None]
     modules = {module.__name__: module for package in missing for module in _PACKAGES[package]()}
-    with patch.dict(sys.modules, modules):
+    before = {name: module for name, module in sys.modules.items() if _is_lent(name)}
+    sys.modules.update(modules)
+    try:
         yield
+    finally:
+        for name in [name for name in sys.modules if _is_lent(name)]:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+def _is_lent(name: str) -> bool:
+    return name.partition(".")[0] in ("audiocraft", *_PACKAGES)
 
 
 class LowerTriangularMask:
