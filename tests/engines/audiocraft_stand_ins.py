@@ -27,7 +27,7 @@ from transformers.utils.import_utils import is_torchaudio_available
 def need_audiocraft() -> None:
     """Skip the tests that call this where audiocraft is not installed; in CI they fail."""
     if find_spec("audiocraft") is None:
-        missing = "audiocraft is missing: pip install --no-deps -r tests/engines/audiocraft-requirements.txt"
+        missing = "audiocraft is missing: .ci/run shows how tests/engines/audiocraft-requirements.txt is installed"
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
