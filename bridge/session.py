@@ -10,11 +10,11 @@ from bridge.fields import BY_NAME, SESSION
 from bridge.wire import Value
 from loopgen.engines.base import is_public, split
 from loopgen.errors import EngineUnavailable, InvalidRequest
+from loopgen.music.sampling import SAMPLING_FIELDS
 
 _ASKED = {"tempo": "bpm"}
 _NAMES = {asked: name for name, asked in _ASKED.items()}
-_SAMPLING = ("temperature", "top_k", "top_p", "guidance", "negative", "count_in")
-_SOUND = ("prompt", "bars", "meter", "key", "engine", *_SAMPLING)
+_SOUND = ("prompt", "bars", "meter", "key", "engine", *SAMPLING_FIELDS)
 """Values that a preset brings, where it does not leave them open."""
 
 _NOT_ASKED = frozenset({"folder", "melody", "continue", "vary", "preview"})

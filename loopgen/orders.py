@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,7 @@ from loopgen.music.chords import parse_chords
 from loopgen.music.melody import Melody
 from loopgen.music.prompt import read_prompt
 from loopgen.music.request import SEED_MAX, LoopRequest
-from loopgen.music.sampling import Sampling
+from loopgen.music.sampling import SAMPLING_FIELDS, Sampling
 
 ASKED: Mapping[str, str] = MappingProxyType(
     {
@@ -45,9 +45,6 @@ ASKED: Mapping[str, str] = MappingProxyType(
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {"bars": 4, "variations": 1, "rate": 44_100, "engine": "auto", "takes": 0}
 )
-
-
-_SAMPLING = tuple(field.name for field in fields(Sampling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def settle(
         variations=rest["variations"],
         rate=rest["rate"],
         engine=rest["engine"],
-        sampling=Sampling(**{name: rest[name] for name in _SAMPLING if name in rest}),
+        sampling=Sampling(**{name: rest[name] for name in SAMPLING_FIELDS if name in rest}),
         takes=rest["takes"],
     )
     return Settled(request, intent.notes)

@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from loopgen.files import make_folder, write_whole
 from loopgen.music.key import Key
 from loopgen.music.names import check_name
 from loopgen.music.request import LoopRequest
-from loopgen.music.sampling import Sampling
+from loopgen.music.sampling import SAMPLING_FIELDS, Sampling
 from loopgen.music.tempo import Meter, format_bpm
 
 FIELDS: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
@@ -37,8 +37,6 @@ FIELDS: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
     }
 )
 """Fields of a request, and of its sampling, that a preset may set, with their TOML types."""
-
-_SAMPLING = tuple(field.name for field in fields(Sampling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +143,8 @@ def _checked(name: str, table: Mapping[str, Any]) -> Preset:
     if not sound.get("prompt"):
         raise PresetUnusable(f"preset {name} has no prompt")
     try:
-        sampling = Sampling(**{key: value for key, value in sound.items() if key in _SAMPLING})
-        asked = {key: value for key, value in sound.items() if key not in _SAMPLING}
+        sampling = Sampling(**{key: value for key, value in sound.items() if key in SAMPLING_FIELDS})
+        asked = {key: value for key, value in sound.items() if key not in SAMPLING_FIELDS}
         LoopRequest(**{"bpm": 120, **asked}, sampling=sampling)
     except LoopgenError as error:
         raise PresetUnusable(f"preset {name}: {error}") from None

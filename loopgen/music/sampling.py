@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from loopgen.errors import InvalidRequest
 
@@ -51,3 +51,7 @@ class Sampling:
             raise InvalidRequest("negative", self.negative, f"one line of at most {PROMPT_CHARACTERS} characters")
         if not isinstance(self.count_in, bool):
             raise InvalidRequest("count_in", self.count_in, "true or false")
+
+
+SAMPLING_FIELDS = tuple(field.name for field in fields(Sampling))
+"""What can be asked for by name, in orders, presets and sessions."""

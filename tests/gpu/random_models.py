@@ -10,20 +10,13 @@ from unittest import mock
 
 import torch
 from transformers import (
-    EncodecConfig,
-    MusicgenConfig,
-    MusicgenDecoderConfig,
-    MusicgenForConditionalGeneration,
-    MusicgenMelodyConfig,
-    MusicgenMelodyDecoderConfig,
-    MusicgenMelodyForConditionalGeneration,
     T5Config,
 )
-from transformers.utils import logging
 
 from loopgen.engines.musicgen import graphs, int8, machine
 from loopgen.engines.musicgen.load import Model
 from loopgen.engines.musicgen.weights import gather
+from tests.engines.musicgen.architecture import build
 from tests.engines.musicgen.tiny import make_tokenizer
 
 CARDS = 2048
@@ -33,58 +26,25 @@ SIZES = {"tiny": (2, 64, 4), "small": (24, 1024, 16), "medium": (48, 1536, 24), 
 
 def whole_model(name: str, device: torch.device, dtype: torch.dtype) -> Any:
     """transformers' model of that name, in ``dtype``, with T5-base and EnCodec (tiny: with small ones)."""
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # the padding token above the vocabulary
     layers, width, heads = SIZES["medium" if name == "melody" else name]
     small = name == "tiny"
     text = T5Config(vocab_size=32128, d_model=768, d_kv=64, d_ff=3072, num_layers=12, num_heads=12)
     if small:
         text = T5Config(vocab_size=512, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4)
-    audio = EncodecConfig(
-        sampling_rate=32_000,
-        audio_channels=1,
-        num_filters=4 if small else 64,
-        hidden_size=16 if small else 128,
-        codebook_size=CARDS,
-        codebook_dim=16 if small else 128,
-        upsampling_ratios=[8, 5, 4, 4],
-        target_bandwidths=[2.2],
-        num_lstm_layers=2,
-        use_causal_conv=False,
-        use_conv_shortcut=False,
-    )
-    lm: dict[str, Any] = {
-        "vocab_size": CARDS,
-        "hidden_size": width,
-        "num_hidden_layers": layers,
-        "ffn_dim": 4 * width,
-        "num_attention_heads": heads,
-        "num_codebooks": 4,
-        "audio_channels": 1,
-        "pad_token_id": CARDS,
-        "bos_token_id": CARDS,
-        "max_position_embeddings": 2048,
-    }
     torch.manual_seed(0)
     with _quick_to_fill(), torch.device(device):
-        if name == "melody":
-            melody = MusicgenMelodyDecoderConfig(**lm)
-            model: Any = MusicgenMelodyForConditionalGeneration(
-                MusicgenMelodyConfig(text_encoder=text, audio_encoder=audio, decoder=melody)
-            )
-        else:
-            decoder = MusicgenDecoderConfig(**lm)
-            model = MusicgenForConditionalGeneration(
-                MusicgenConfig(text_encoder=text, audio_encoder=audio, decoder=decoder)
-            )
+        model = build(
+            text,
+            cards=CARDS,
+            filters=4 if small else 64,
+            hidden=16 if small else 128,
+            layers=layers,
+            width=width,
+            heads=heads,
+            ffn=4 * width,
+            is_melody=name == "melody",
+        )
     _fill(model)
-    model.generation_config.update(
-        decoder_start_token_id=CARDS,
-        pad_token_id=CARDS,
-        bos_token_id=CARDS,
-        do_sample=True,
-        guidance_scale=3.0,
-        max_length=1500,
-    )
     model.decoder.to(dtype)
     return model.to(device).eval()
 

@@ -169,15 +169,21 @@ def test_a_cue_settles_the_bar_where_the_audio_leaves_it_open(wobble: float) -> 
     assert found >= 0.8 * missed
 
 
-def test_plain_evidence_wins_over_a_cue() -> None:
-    for number in STEADY[:3]:
+def test_a_cue_off_the_beat_is_mostly_withstood_where_the_beat_is_clear() -> None:
+    """Of the takes whose beat is sure and whose bar is right without: a cue that was not heeded says half a beat later."""
+    tried = withstood = 0
+    for number in range(24):
         known = take(number)
         alone = track(known.audio, asked(known), known.meter)
-        if alone.downbeat_confidence < 0.9:
+        if alone.confidence < 0.9 or not judge(known, alone).bar:
             continue
-        misled = track(known.audio, asked(known), known.meter, cue=float(known.grid.downbeats[1] + known.grid.period))
-        assert misled.downbeat_confidence < alone.downbeat_confidence
-        assert judge(known, misled).bar
+        misled = track(
+            known.audio, asked(known), known.meter, cue=float(known.grid.downbeats[1] + known.grid.period / 2)
+        )
+        tried += 1
+        withstood += judge(known, misled).bar
+    assert tried >= 6
+    assert withstood >= 2 * tried / 3
 
 
 def test_a_cue_is_where_the_bar_begins_if_nothing_is_heard() -> None:

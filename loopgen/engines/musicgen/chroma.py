@@ -87,11 +87,6 @@ def melody_chroma(
     return np.eye(12, dtype=np.float32)[classes]
 
 
-def null_chroma(frames: int = FRAMES) -> NDArray[np.float32]:
-    """The chroma of silence, which is also that of no melody at all: every frame is C; shape ``(frames, 12)``."""
-    return np.eye(12, dtype=np.float32)[np.zeros(frames, np.int64)]
-
-
 def melody_line(melody: Melody) -> list[tuple[float, float, int]]:
     """The one voice that is told of a melody: (start, stop, pitch class) in quarter notes, in order, rests left out.
 

@@ -15,17 +15,12 @@ from typing import Any, Literal, TypeAlias
 import torch
 from huggingface_hub import save_torch_state_dict
 from transformers import (
-    EncodecConfig,
-    MusicgenConfig,
-    MusicgenDecoderConfig,
-    MusicgenForConditionalGeneration,
-    MusicgenMelodyConfig,
-    MusicgenMelodyDecoderConfig,
     MusicgenMelodyForConditionalGeneration,
     T5Config,
     T5Tokenizer,
 )
-from transformers.utils import logging
+
+from tests.engines.musicgen.architecture import build
 
 Kind = Literal["text", "melody", "stereo", "melody-stereo"]
 KINDS: tuple[Kind, ...] = ("text", "melody", "stereo", "melody-stereo")
@@ -46,56 +41,20 @@ def make_tiny(
     kind: Kind = "text", *, seed: int = 0, width: int = 64, layers: int = 2, heads: int = 4, cards: int = CARDS
 ) -> TinyModel:
     """A model in memory, in fp32 and evaluation mode, with the generation config of the real ones."""
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # the padding token above the vocabulary, as in the real models, brings warnings
-    channels = 2 if "stereo" in kind else 1
-    text = T5Config(vocab_size=len(_vocabulary()), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4)
-    audio = EncodecConfig(
-        sampling_rate=32_000,
-        audio_channels=1,  # stereo models code their channels one by one
-        num_filters=4,
-        hidden_size=16,
-        codebook_size=cards,
-        codebook_dim=16,
-        upsampling_ratios=[8, 5, 4, 4],
-        target_bandwidths=[50 * 4 * (cards - 1).bit_length() / 1000],  # kbit/s: four codebooks at 50 frames a second
-        num_lstm_layers=2,
-        use_causal_conv=False,
-        use_conv_shortcut=False,
-    )
-    lm: dict[str, Any] = {
-        "vocab_size": cards,
-        "hidden_size": width,
-        "num_hidden_layers": layers,
-        "ffn_dim": 2 * width,
-        "num_attention_heads": heads,
-        "num_codebooks": 4 * channels,
-        "audio_channels": channels,
-        "pad_token_id": cards,
-        "bos_token_id": cards,
-        "max_position_embeddings": 2048,
-    }
     torch.manual_seed(seed)
-    model: TinyModel
-    if kind.startswith("melody"):
-        melody = MusicgenMelodyDecoderConfig(**lm)
-        model = MusicgenMelodyForConditionalGeneration(
-            MusicgenMelodyConfig(text_encoder=text, audio_encoder=audio, decoder=melody)
-        )
-    else:
-        decoder = MusicgenDecoderConfig(**lm)
-        model = MusicgenForConditionalGeneration(
-            MusicgenConfig(text_encoder=text, audio_encoder=audio, decoder=decoder)
-        )
-    _enliven(model)
-    settings = model.generation_config
-    settings.update(
-        decoder_start_token_id=cards,
-        pad_token_id=cards,
-        bos_token_id=cards,
-        do_sample=True,
-        guidance_scale=3.0,
-        max_length=1500,
+    model: TinyModel = build(
+        T5Config(vocab_size=len(_vocabulary()), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4),
+        cards=cards,
+        filters=4,
+        hidden=16,
+        layers=layers,
+        width=width,
+        heads=heads,
+        ffn=2 * width,
+        channels=2 if "stereo" in kind else 1,
+        is_melody=kind.startswith("melody"),
     )
+    _enliven(model)
     return model.eval()
 
 
