@@ -170,7 +170,7 @@ def test_a_cue_settles_the_bar_where_the_audio_leaves_it_open(wobble: float) -> 
 
 
 def test_a_cue_off_the_beat_is_mostly_withstood_where_the_beat_is_clear() -> None:
-    """Of the takes whose beat is sure and whose bar is right without: a cue that was not heeded says half a beat later."""
+    """Takes whose beat is sure and whose bar is right without; the cue, which was not heeded, is half a beat late."""
     tried = withstood = 0
     for number in range(24):
         known = take(number)
