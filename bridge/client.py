@@ -20,7 +20,7 @@ from fractions import Fraction
 from types import TracebackType
 from typing import Any
 
-from bridge.protocol import COMMANDS, NOTES_A_MESSAGE, PORT, VERSION, named
+from bridge.protocol import COMMANDS, NOTES_A_MESSAGE, PORT, REPLIES, VERSION, named
 from bridge.wire import Malformed, Message, Value, decode, encode_any
 from loopgen.errors import Cancelled, Refused, ServerUnreachable
 from loopgen.music.melody import Melody
@@ -51,7 +51,10 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A loop that is on the server's disk. ``beats`` are quarter notes; ``tempo`` is exact, ``bpm`` a float."""
+    """A loop that is on the server's disk. ``beats`` are quarter notes; ``tempo`` is exact, ``bpm`` a float.
+
+    ``seed`` is text: it may pass 31 bits.
+    """
 
     job: str
     req: str
@@ -65,6 +68,9 @@ class Done:
     variation: int
     variations: int
     tempo: str
+    seed: str
+    engine: str
+    licence: str
 
 
 class Client:
@@ -127,11 +133,7 @@ class Client:
         with_req = command is None or not command.arguments or command.arguments[0].name == "req"
         key = self.req() if with_req else str(arguments[0]) if arguments else ""
         whole = (key, *arguments) if with_req else arguments
-        awaited = (
-            {"/loopgen/" + name.replace("melody_", "melody/").replace("preset_", "preset/") for name in command.answers}
-            if command
-            else set()
-        )
+        awaited = {REPLIES[name].address for name in command.answers} if command else set()
 
         def is_answer(message: Message) -> bool:
             said = _named(message)

@@ -194,6 +194,7 @@ def _done(job: Job, number: int, req: str) -> tuple[Any, ...]:
     return (
         "done", job.id, req, loop.path, float(loop.bpm), loop.bars, float(loop.quarters), loop.frames, loop.rate,
         "; ".join((loop.summary, *job.notes)), loop.variation, loop.variations, exact(loop.bpm),
+        "" if loop.seed is None else str(loop.seed), loop.engine, loop.licence,
     )  # fmt: skip
 
 

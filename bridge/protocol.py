@@ -172,6 +172,7 @@ COMMANDS: Mapping[str, Command] = {command.address: command for command in (
              "a preset's values take the place of the session's; a tempo that is set stays"),
     _command("preset/delete", "req:key name:name", "ok", "remove a preset of your own"),
     _command("preset/list", "req:key", "preset_item", "one answer a preset"),
+    _command("engine/list", "req:key", "engine_item", "one answer an engine, or model of one, that can play here"),
 )}  # fmt: skip
 
 
@@ -193,11 +194,15 @@ REPLIES: Mapping[str, Reply] = {reply.address.removeprefix("/loopgen/").replace(
     _reply("preview", "job:s path:s seconds:f",
            "so much of a take can be heard in this WAV already; it grows, begins anew with another take, and is gone "
            "when the job ends"),
-    _reply("done", "job:s req:s path:s bpm:f bars:i beats:f frames:i rate:i summary:s variation:i variations:i tempo:s",
-           "a loop is on disk, whole; one message a variation. Beats are quarter notes, tempo is exact. "
+    _reply("done", "job:s req:s path:s bpm:f bars:i beats:f frames:i rate:i summary:s variation:i variations:i tempo:s "
+           "seed:s engine:s licence:s",
+           "a loop is on disk, whole; one message a variation. Beats are quarter notes, tempo is exact, engine and "
+           "licence are those of its music. "
            f"Sent again after {', '.join(f'{seconds:g}' for seconds in RESENDS)} s until `ack`", "summary"),
     _reply("cancelled", "job:s req:s", "a job's end: it was stopped"),
     _reply("preset/item", "req:s number:i total:i name:s", "one of the list; total 0 where there is none"),
+    _reply("engine/item", "req:s number:i total:i name:s licence:s",
+           "one of the list: what `engine` takes, and what its music is under"),
     _reply("error", "req:s code:s message:s address:s",
            "any failure, a job's too: a stable code, a line for people, the address it was sent to", "message"),
 )}  # fmt: skip

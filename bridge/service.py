@@ -23,6 +23,7 @@ from bridge.session import Session
 from bridge.slow import Slow
 from bridge.wire import BYTES_IN, Malformed, Message, decode
 from loopgen import __version__
+from loopgen.engines.base import Playable
 from loopgen.errors import Busy, LoopgenError
 from loopgen.jobs import Job, Jobs, Retempo
 from loopgen.music.melody import Melody
@@ -73,6 +74,7 @@ class Service:
             "preset_load": self._preset_load,
             "preset_delete": self._preset_delete,
             "preset_list": self._preset_list,
+            "engine_list": self._engine_list,
         }
 
     def receive(self, datagram: bytes, source: Address) -> None:
@@ -271,6 +273,17 @@ class Service:
                 self._post.answer(sender.replies, "preset_item", call.values["req"], number, len(names), name)
 
         self._slow.presets("list", "", {}, listed)
+
+    def _engine_list(self, call: Call, sender: Sender) -> None:
+        def listed(found: Sequence[Playable] | Exception) -> None:
+            if isinstance(found, Exception):
+                self._fail(found, sender, call.values["req"], call)
+                return
+            for number, engine in enumerate(found, 1):
+                told = (call.values["req"], number, len(found), engine.name, engine.licence)
+                self._post.answer(sender.replies, "engine_item", *told)
+
+        self._slow.engines(listed)
 
     # -- news ----------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Work on files that a client asked for, away from the thread that answers.
 
-Presets are small and read on a thread. A melody file comes from anywhere, and audio needs heavy libraries: it is read
-in a process of its own, which may crash or hang as it likes.
+Presets, and which models are here, are quickly read on a thread. A melody file comes from anywhere, and audio needs
+heavy libraries: it is read in a process of its own, which may crash or hang as it likes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from loopgen import presets
+from loopgen.engines.base import playable
 from loopgen.errors import AudioUnreadable, Busy, LoopgenError
 from loopgen.music.melody import Melody
 from loopgen.worker.signals import ignore_ctrl_c, leave_ctrl_c_to_others
@@ -30,7 +31,7 @@ _SEPARATING = 5
 
 
 class Slow:
-    """Two threads, one for presets and one for melodies. ``post`` runs a function on the bridge's thread.
+    """Two threads, one for presets and engines, one for melodies. ``post`` runs a function on the bridge's thread.
 
     ``separate``: drums and bass are taken out of a recording before its melody is heard.
     """
@@ -59,6 +60,10 @@ class Slow:
     def presets(self, action: str, name: str, fields: Mapping[str, Any], then: Callable[[Any], None]) -> None:
         """``list`` (gives names), ``load`` (gives fields), ``save``, ``delete``. Raises ``Busy``."""
         self._do(self._desk, lambda: self._preset(action, name, fields), then)
+
+    def engines(self, then: Callable[[Any], None]) -> None:
+        """What can play here (``engines.base.Playable``), best first. Raises ``Busy``."""
+        self._do(self._desk, playable, then)
 
     def close(self) -> None:
         """End the reader; what waits is answered with ``Busy``."""

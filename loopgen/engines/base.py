@@ -119,6 +119,14 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Playable:
+    """A name that ``load`` takes and that can play here: an engine's own, or with a model. ``licence``: its music's."""
+
+    name: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
 class EngineEntry:
     """How to come by an engine without importing it.
 
@@ -135,6 +143,7 @@ class EngineEntry:
         ready: ``"module:function"`` that is given the model's name (empty: the engine's own choice) and says why the
             engine cannot be used although all it requires is installed (no weights, say), or an empty string; it must
             be quick and import nothing heavy.
+        models: ``"module:function"`` that gives the names and licences of the models that are here; as quick.
     """
 
     name: str
@@ -146,6 +155,7 @@ class EngineEntry:
     remedy: str = ""
     has_models: bool = False
     ready: str = ""
+    models: str = ""
 
     def missing(self, model: str = "") -> str:
         """Why the engine cannot be used here, by this model where one is named, or an empty string."""
@@ -165,6 +175,13 @@ class EngineEntry:
         """The entry as it is listed."""
         reason = self.missing()
         return EngineInfo(self.name, self.description, self.licence, not reason, reason)
+
+    def playable(self) -> list[Playable]:
+        """The engine by its own name, then with each model that is here; nothing where it cannot be used."""
+        if self.missing():
+            return []
+        named = _named(self.models)() if self.models else []
+        return [Playable(self.name, self.licence), *(Playable(f"{self.name}:{name}", says) for name, says in named)]
 
     def make(self, model: str = "", hardware: Hardware | None = None, progress: Progress | None = None) -> Engine:
         """Import and construct the engine; raises whatever that raises."""
@@ -191,6 +208,7 @@ BUILT_IN = (
         remedy="pip install 'loopgen[musicgen]'",
         has_models=True,
         ready="loopgen.engines.musicgen.choice:why_not_ready",
+        models="loopgen.engines.musicgen.choice:here",
     ),
     EngineEntry(
         name="audiocraft",
@@ -210,6 +228,13 @@ def engines() -> list[EngineInfo]:
     entries, broken = _registry()
     ranked = sorted(entries.values(), key=lambda entry: (-entry.quality, entry.name))
     return [entry.info() for entry in ranked] + broken
+
+
+def playable() -> list[Playable]:
+    """All that can play here and that may be named to strangers, the best engine first. Imports no engine."""
+    entries, _ = _registry()
+    ranked = sorted(entries.values(), key=lambda entry: (-entry.quality, entry.name))
+    return [found for entry in ranked for found in entry.playable() if is_public(found.name)]
 
 
 def load(

@@ -226,6 +226,9 @@ class _Worker:
             summary(loop),
             variation,
             request.variations if loop.recipe.get("retempo") is None else 1,
+            loop.take.seed if loop.take else None,
+            loop.recipe["engine"]["name"],
+            loop.recipe["engine"]["licence"],
         )
         self._send(Made(job, delivered))
 

@@ -53,7 +53,10 @@ class WarmUp:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A loop on disk: ``frames`` at ``rate`` Hz, ``quarters`` quarter notes; ``summary`` is one line on how it is."""
+    """A loop on disk: ``frames`` at ``rate`` Hz, ``quarters`` quarter notes; ``summary`` is one line on how it is.
+
+    ``seed`` made its take, by ``engine``; ``licence`` is what its music is under.
+    """
 
     path: str
     bpm: Fraction
@@ -64,6 +67,9 @@ class Delivered:
     summary: str
     variation: int
     variations: int
+    seed: int | None = None
+    engine: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What engines with models are asked with, over the wire of a real server that has no model."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,3 +87,22 @@ def test_the_embedded_engine_cannot_go_on_from_a_loop(client: Client) -> None:
     with pytest.raises(Refused, match="sketch cannot") as caught:
         list(client.generate({"continue": loop.path.rpartition("/")[2]}))
     assert caught.value.wire_code == "invalid_request"
+
+
+def test_what_can_play_is_listed_one_answer_each(client: Client) -> None:
+    client.send("/loopgen/engine/list", "e1")
+    found: dict[int, tuple[Any, ...]] = {}
+    while not found or len(found) < next(iter(found.values()))[2]:
+        answer = client.receive(30.0)
+        assert answer is not None
+        if answer.address == "/loopgen/engine/item" and answer.arguments[0] == "e1":
+            found[int(str(answer.arguments[1]))] = answer.arguments
+    assert sorted(found) == list(range(1, len(found) + 1))
+    assert ("sketch", "CC0-1.0") in [told[3:] for told in found.values()]
+
+
+def test_a_loop_is_delivered_with_what_it_can_be_made_again_by(client: Client) -> None:
+    told = next(client.generate({"prompt": "house", "tempo": "131", "bars": 1, "engine": "sketch"}))
+    assert (told.engine, told.licence) == ("sketch", "CC0-1.0")
+    again = next(client.generate({"prompt": "house", "tempo": "131", "bars": 1, "engine": "sketch", "seed": told.seed}))
+    assert Path(again.path).read_bytes()[-1000:] == Path(told.path).read_bytes()[-1000:]

@@ -153,7 +153,9 @@ def test_long_texts_are_cut_to_the_longest_datagram(letter: str) -> None:
     said = named(decode(datagram)[0])
     assert str(said["message"]).endswith("…") and said["address"] == "/loopgen/generate"
     path = "/" + "p" * 400
-    done = answer("done", "j", "r", path, 60.23, 4, 16.0, 510045, 32000, letter * 3000, 1, 1, "60.23")
+    done = answer(
+        "done", "j", "r", path, 60.23, 4, 16.0, 510045, 32000, letter * 3000, 1, 1, "60.23", "7", "sketch", "CC0-1.0"
+    )
     assert len(done) <= BYTES_OUT and named(decode(done)[0])["path"] == path
 
 

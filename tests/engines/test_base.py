@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from loopgen.engines.base import Engine, EngineEntry, Hardware, check, engines, has_models, load
+from loopgen.engines.base import Engine, EngineEntry, Hardware, check, engines, has_models, load, playable
 from loopgen.errors import EngineUnavailable, InvalidRequest
 
 ENGINE = """
@@ -169,10 +169,14 @@ class Player:
     def generate(self, request, seed, *, progress=None):
         raise NotImplementedError
 
+def shelf():
+    return [("records/blue", "CC-BY-4.0"), ("../mine", "unknown")]
+
 def why(model):
     return "" if model.startswith("records/") else f"no record {model or 'at all'} is there: buy one"
 
-ENTRY = EngineEntry("player", "toy", "CC0-1.0", "player_module:Player", 5, has_models=True, ready="player_module:why")
+ENTRY = EngineEntry("player", "toy", "CC0-1.0", "player_module:Player", 5, has_models=True, ready="player_module:why",
+    models="player_module:shelf")
 """
 
 
@@ -217,6 +221,19 @@ def test_auto_has_a_model_where_what_it_stands_for_has(monkeypatch: pytest.Monke
     assert load("auto", progress=lambda share: None).name == "player"
     with pytest.raises(InvalidRequest, match="device: 'cuda:9' cannot be used"):  # and no other engine instead
         load("auto", Hardware("cuda:9"), lambda share: None)
+
+
+@pytest.mark.usefixtures("player")
+def test_what_can_play_is_listed_with_its_models_and_their_licences(monkeypatch: pytest.MonkeyPatch) -> None:
+    def named() -> list[tuple[str, str]]:
+        return [(found.name, found.licence) for found in playable() if not found.name.startswith("audiocraft")]
+
+    assert ("sketch", "CC0-1.0") in named()
+    assert not any(name.startswith("player") for name, _ in named())  # no record at all is there
+    monkeypatch.setattr("player_module.why", lambda model: "")
+    assert named()[-2:] == [("player", "CC0-1.0"), ("player:records/blue", "CC-BY-4.0")]  # no path of this machine
+    for name, _ in named():
+        check(name)
 
 
 def test_only_engines_with_models_take_one() -> None:

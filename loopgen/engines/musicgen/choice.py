@@ -44,5 +44,10 @@ def why_not_ready(model: str = "", cache: Path | None = None) -> str:
     )
 
 
+def here(cache: Path | None = None) -> list[tuple[str, str]]:
+    """The models in the hub's cache that are whole, each with its licence."""
+    return [(name, catalogue.licence_of(name)) for name in _whole(cache)]
+
+
 def _whole(cache: Path | None) -> Sequence[str]:
     return [model.name for model in hub.present(cache) if not model.lacks]
