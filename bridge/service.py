@@ -70,6 +70,7 @@ class Service:
             "cancel": desk.cancel,
             "job": desk.job,
             "ack": desk.ack,
+            "copy": self._copy,
             "preset_save": self._preset_save,
             "preset_load": self._preset_load,
             "preset_delete": self._preset_delete,
@@ -205,7 +206,7 @@ class Service:
         clips.expect(id_)
 
     def _fail(self, error: Exception, sender: Sender, req: str, call: Call) -> None:
-        code = error.code if isinstance(error, LoopgenError) else "internal"
+        code = error.code if isinstance(error, LoopgenError | Misused) else "internal"
         self._refuse(sender.replies, code, str(error) or type(error).__name__, req, call.command.address)
 
     # -- presets -------------------------------------------------------------------------------------------------------
@@ -284,6 +285,23 @@ class Service:
                 self._post.answer(sender.replies, "engine_item", *told)
 
         self._slow.engines(listed)
+
+    # -- the machine ---------------------------------------------------------------------------------------------------
+
+    def _copy(self, call: Call, sender: Sender) -> None:
+        """A loop's path only, whatever is asked: what lies on the clipboard is pasted without a second look."""
+        job, variation = self._jobs.find(call.values["job"]), call.values["variation"]
+        loop = next((loop for loop in job.delivered if loop.variation == variation), None)
+        if loop is None:
+            raise Misused("invalid_request", f"variation: job {job.id} has made no loop {variation}")
+
+        def copied(result: Exception | None) -> None:
+            if result is not None:
+                self._fail(result, sender, call.values["req"], call)
+            else:
+                self._post.answer(sender.replies, "ok", call.values["req"])
+
+        self._slow.copy(loop.path, copied)
 
     # -- news ----------------------------------------------------------------------------------------------------------
 

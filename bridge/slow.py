@@ -17,6 +17,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
+from bridge.protocol import Misused
 from loopgen import presets
 from loopgen.engines.base import playable
 from loopgen.errors import AudioUnreadable, Busy, LoopgenError
@@ -31,7 +32,9 @@ _SEPARATING = 5
 
 
 class Slow:
-    """Two threads, one for presets and engines, one for melodies. ``post`` runs a function on the bridge's thread.
+    """Two threads, one for presets, engines and the clipboard, one for melodies.
+
+    ``post`` runs a function on the bridge's thread.
 
     ``separate``: drums and bass are taken out of a recording before its melody is heard.
     """
@@ -64,6 +67,10 @@ class Slow:
     def engines(self, then: Callable[[Any], None]) -> None:
         """What can play here (``engines.base.Playable``), best first. Raises ``Busy``."""
         self._do(self._desk, playable, then)
+
+    def copy(self, text: str, then: Callable[[Any], None]) -> None:
+        """Put text on the clipboard; ``then`` gets None, or ``Misused``. Raises ``Busy``."""
+        self._do(self._desk, lambda: _copy(text), then)
 
     def close(self) -> None:
         """End the reader; what waits is answered with ``Busy``."""
@@ -111,6 +118,16 @@ class Slow:
         base = presets.load(fields["preset"], self._own).fields if "preset" in fields else {}
         kept = {key: value for key, value in {**base, **fields}.items() if key in presets.FIELDS}
         return presets.save(name, kept, "", self._own)
+
+
+def _copy(text: str) -> None:
+    import pyperclip  # looks for the system's clipboard, which takes a moment
+
+    try:
+        pyperclip.copy(text)
+    except (pyperclip.PyperclipException, OSError) as error:
+        why = str(error).strip().partition("\n")[0]
+        raise Misused("no_clipboard", f"{text} could not be put on the clipboard ({why}); copy it from here") from None
 
 
 def find_in(inbox: Path, name: str) -> Path:

@@ -1,0 +1,55 @@
+"""A loop's path goes to the system's clipboard: to a program called xclip, as on Linux."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge.client import Client
+from loopgen.errors import Refused
+
+XCLIP = """#!/bin/sh
+cat > "{file}"
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the other systems' clipboards are the user's own")
+def test_the_path_of_a_loop_is_put_on_the_clipboard(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = list(client.generate({"prompt": "house", "tempo": "131", "bars": 1, "engine": "sketch", "variations": 2}))
+    pasted = tmp_path / "clipboard"
+    program = tmp_path / "xclip"
+    program.write_text(XCLIP.format(file=pasted))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("DISPLAY", ":9")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    for name in list(sys.modules):
+        if name.startswith("pyperclip"):  # it looks for a clipboard once
+            monkeypatch.delitem(sys.modules, name)
+    client.ask("/loopgen/copy", made[0].job, 2)
+    assert pasted.read_text() == made[1].path
+    client.ask("/loopgen/copy", made[0].job)
+    assert pasted.read_text() == made[0].path
+
+
+def test_without_a_clipboard_the_path_is_in_the_answer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyperclip
+
+    def none(text: str) -> None:
+        raise pyperclip.PyperclipException("there is no clipboard here\nand more lines")
+
+    monkeypatch.setattr(pyperclip, "copy", none)
+    made = next(client.generate({"prompt": "house", "tempo": "131", "bars": 1, "engine": "sketch"}))
+    with pytest.raises(Refused, match="could not be put on the clipboard") as caught:
+        client.ask("/loopgen/copy", made.job)
+    assert caught.value.wire_code == "no_clipboard" and made.path in str(caught.value)
+
+
+def test_only_loops_that_there_are_can_be_copied(client: Client) -> None:
+    made = next(client.generate({"prompt": "house", "tempo": "131", "bars": 1, "engine": "sketch"}))
+    for words, arguments in (("has made no loop 2", (made.job, 2)), ("no job", ("nosuchjob",))):
+        with pytest.raises(Refused, match=words):
+            client.ask("/loopgen/copy", *arguments)
