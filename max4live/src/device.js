@@ -1,0 +1,363 @@
+// The device: what is typed, pressed, observed and received becomes state, requests and clips.
+"use strict";
+
+var protocol = require("./protocol");
+var state = require("./state");
+var song = require("./song");
+var clip = require("./clip");
+var live = require("./live");
+var placement = require("./placement");
+var connection = require("./connection");
+var lists = require("./lists");
+var job = require("./job");
+
+var CLICK = 300; // milliseconds in which a button's second message is the same click
+var TEXTS = ["prompt", "preset", "engine", "target"]; // kept with the set by the device's memory, in this order
+var NUMBERS = ["bars", "variations", "seed", "lock", "guidance", "temperature", "melody", "scale"];
+var BUTTONS = ["generate", "cancel", "again", "retempo", "copy"];
+var FIRST_ITEMS = { preset: state.NO_PRESET, target: state.HIGHLIGHTED };
+
+// ports: {send(atoms), toServer(port), knock(port, atoms), listen(port), remember(four texts), show(name, message ...),
+// later(ms, fn) -> {cancel()}, now() -> ms, random() -> 0..1, token, LiveAPI}
+function Device(ports) {
+  var self = this;
+  this.state = state.initial();
+  this._ports = ports;
+  this._live = null;
+  this._placer = null;
+  this._watches = [];
+  this._shown = {};
+  this._pressed = {};
+  this._answers = {}; // by req: who waits for an ok or an error
+  this._count = 0;
+  this._isReading = false;
+  this._job = null;
+  this._presets = new lists.ServerList(ports, protocol.presetList, "preset_item", function (items) {
+    self._listed("presets", items);
+  });
+  this._engines = new lists.ServerList(ports, protocol.engineList, "engine_item", function (items) {
+    self._listed("engines", items);
+  });
+  this._connection = new connection.Connection(ports, {
+    changed: function (link, welcome) {
+      self._linked(link, welcome);
+    }
+  });
+}
+
+// A message from the patch: an object's name and its value, or an OSC address and its arguments.
+Device.prototype.message = function (name, values) {
+  if (name.charAt(0) === "/") {
+    this._receive([name].concat(values));
+  } else if (name === "init") {
+    this._init();
+  } else if (name === "memory") {
+    this._recall(values);
+  } else if (TEXTS.indexOf(name) >= 0) {
+    this._type(name, values.join(" "));
+  } else if (NUMBERS.indexOf(name) >= 0) {
+    this._turn(name, Number(values[0]));
+  } else if (name === "port") {
+    this.state.controls.port = Number(values[0]);
+    this._connection.toPort(this.state.controls.port);
+  } else if (BUTTONS.indexOf(name) >= 0) {
+    this._press(name);
+  } else {
+    return;
+  }
+  this._show();
+};
+
+// The device is removed from the set.
+Device.prototype.stop = function () {
+  this._presets.stop();
+  this._engines.stop();
+  if (this._job) {
+    this._job.drop();
+  }
+  while (this._watches.length > 0) {
+    this._watches.pop().stop();
+  }
+  this._connection.stop();
+};
+
+// An id that no other request of any instance has.
+Device.prototype.req = function () {
+  this._count += 1;
+  return this._ports.token + "-" + this._count;
+};
+
+// -- from the patch ---------------------------------------------------------------------------------------------------
+
+// Live can be asked from now on.
+Device.prototype._init = function () {
+  var self = this;
+  if (this._live) {
+    return;
+  }
+  this._live = live.Live(this._ports.LiveAPI);
+  this._placer = new placement.Placer(this._live, this._ports.later);
+  function changed() {
+    self._readSoon();
+  }
+  this._watches.push(song.watch(this._live, changed));
+  this._watches.push(this._live.observe("live_set", "tracks", changed));
+  this._readSoon();
+  this._connection.start(this.state.controls.port);
+};
+
+Device.prototype._recall = function (values) {
+  var controls = this.state.controls;
+  var at;
+  for (at = 0; at < TEXTS.length; at += 1) {
+    if (values[at] !== undefined) {
+      controls[TEXTS[at]] = String(values[at]) === "-" ? "" : String(values[at]);
+    }
+  }
+  controls.engine = controls.engine || state.AUTO;
+  this._ports.show("prompt", "set", controls.prompt);
+};
+
+Device.prototype._type = function (name, text) {
+  var controls = this.state.controls;
+  var value = text === FIRST_ITEMS[name] ? "" : text;
+  var kept = [];
+  var at;
+  if (controls[name] === value) {
+    return;
+  }
+  controls[name] = value;
+  for (at = 0; at < TEXTS.length; at += 1) {
+    kept.push(controls[TEXTS[at]] || "-");
+  }
+  this._ports.remember(kept);
+};
+
+Device.prototype._turn = function (name, value) {
+  if (isFinite(value)) {
+    // A float of 32 bits says 0.7 as 0.699999988: two decimals are what the boxes show.
+    this.state.controls[name] = Math.round(value * 100) / 100;
+    if (name === "melody" || name === "scale") {
+      this._readSoon();
+    }
+  }
+};
+
+Device.prototype._press = function (name) {
+  var now = this._ports.now();
+  if (this._pressed.hasOwnProperty(name) && now - this._pressed[name] < CLICK) {
+    return;
+  }
+  this._pressed[name] = now;
+  if (name === "generate") {
+    this._generate(state.drawnSeed(this.state, this._ports.random()));
+  } else if (name === "again") {
+    this._generate(state.nextSeed(this.state));
+  } else if (name === "retempo") {
+    this._retempo();
+  } else if (name === "cancel" && this._job) {
+    this.state.job.isCancelled = true;
+    this._job.cancel();
+  } else if (name === "copy" && this.state.loops.length > 0) {
+    this.copy(this.state.loops[0], "");
+  }
+};
+
+// -- from Live --------------------------------------------------------------------------------------------------------
+
+// Observers only say that something has changed: Live is read, once for all of them, when they have returned.
+Device.prototype._readSoon = function () {
+  var self = this;
+  if (this._isReading || !this._live) {
+    return;
+  }
+  this._isReading = true;
+  this._ports.later(0, function () {
+    self._isReading = false;
+    self._read();
+    self._show();
+  });
+};
+
+Device.prototype._read = function () {
+  var found;
+  this.state.song = song.read(this._live);
+  this.state.tracks = placement.tracks(this._live).map(function (track) {
+    return track.name;
+  });
+  found = this.state.controls.melody ? clip.find(this._live) : null;
+  this.state.clip = found ? String(found.node.get("name")) : null;
+};
+
+// Path of the track that the device is on.
+Device.prototype._ownTrack = function () {
+  var device = this._live.at("this_device");
+  var found = device ? /^live_set tracks \d+/.exec(device.path) : null;
+  return found ? found[0] : "";
+};
+
+// -- from the server --------------------------------------------------------------------------------------------------
+
+Device.prototype._linked = function (link, welcome) {
+  var isBack = link === "connected" && this.state.link !== "connected";
+  this.state.link = link;
+  this.state.welcome = welcome;
+  if (isBack) {
+    this._refresh();
+    if (this._job) {
+      this._job.reconnected();
+    }
+  }
+  this._show();
+};
+
+Device.prototype._refresh = function () {
+  this._presets.refresh(this.req());
+  this._engines.refresh(this.req());
+};
+
+Device.prototype._listed = function (name, items) {
+  this.state[name] = items.map(function (item) {
+    return item.name;
+  }).filter(function (item) {
+    return item !== "";
+  });
+};
+
+Device.prototype._receive = function (atoms) {
+  var reply;
+  var then;
+  if (atoms[0] === "/loopgen/knock") {
+    this._connection.heard(String(atoms[1]));
+    return;
+  }
+  reply = protocol.read(atoms);
+  if (!reply) {
+    return;
+  }
+  this._connection.receive(reply);
+  then = reply.req && this._answers.hasOwnProperty(reply.req) ? this._answers[reply.req] : null;
+  if (then) {
+    delete this._answers[reply.req];
+    then(reply);
+  } else if (!this._presets.receive(reply) && !this._engines.receive(reply) && this._job) {
+    this._job.receive(reply);
+  }
+};
+
+// -- jobs -------------------------------------------------------------------------------------------------------------
+
+Device.prototype._generate = function (seed) {
+  var problem = state.hindrance(this.state);
+  var found = null;
+  var notes = null;
+  if (problem) {
+    this.tell(problem, "");
+    this._connection.hello();
+    return;
+  }
+  this._read();
+  if (this.state.controls.melody) {
+    found = clip.find(this._live);
+    notes = found ? clip.read(found.node) : { problem: "no MIDI clip is selected: select one, or switch Clip off" };
+    if (notes.problem) {
+      this.tell(notes.problem, "");
+      return;
+    }
+  }
+  this.state.controls.seed = seed;
+  this._ports.show("seed", "set", seed);
+  this._begin("generate");
+  this._job.generate(seed, notes, this._aim());
+};
+
+Device.prototype._retempo = function () {
+  var problem = state.hindrance(this.state);
+  if (!problem && !state.isOtherTempo(this.state)) {
+    problem = "the last loop has the set's tempo already";
+  }
+  if (problem) {
+    this.tell(problem, "");
+    return;
+  }
+  this._begin("retempo");
+  this._job.retempo(this.state.loops, protocol.bpmText(this.state.song.bpm));
+};
+
+Device.prototype._begin = function (kind) {
+  this.state.job = { kind: kind, fraction: 0, stage: "asking", isCancelled: false };
+  this._job = new job.Job(this, this._ports, this._placer);
+};
+
+Device.prototype._aim = function () {
+  return placement.aim(this._live, { track: this.state.controls.target, own: this._ownTrack() });
+};
+
+// The job has ended, with a problem or with "".
+Device.prototype.ended = function (problem) {
+  this._job = null;
+  this.state.job = null;
+  if (problem) {
+    this.tell(problem, "");
+  }
+  this._refresh(); // presets may have been saved meanwhile, and models pulled
+  this._connection.hello(); // the licence is known once an engine is loaded
+  this._show();
+};
+
+// -- to the person ----------------------------------------------------------------------------------------------------
+
+// The last thing that happened, and what there is to add.
+Device.prototype.tell = function (note, more) {
+  this.state.note = note;
+  this.state.more = more;
+  this._show();
+};
+
+// Have the server put a loop's path on the clipboard, which Max cannot reach; `note` is what the status says besides.
+Device.prototype.copy = function (loop, note) {
+  var self = this;
+  var req = this.req();
+  this._answers[req] = function (reply) {
+    var said = reply.kind === "ok" ? "the path is on the clipboard" : "copy the path by hand";
+    self.tell((note ? note + "; " : "") + said, loop.path);
+  };
+  this.tell(note, loop.path);
+  this._ports.send(protocol.copy(req, loop.job, loop.variation));
+};
+
+Device.prototype.changed = function () {
+  this._show();
+};
+
+// Show what is not shown yet.
+Device.prototype._show = function () {
+  var all = state.view(this.state);
+  var self = this;
+  Object.keys(all).forEach(function (name) {
+    var now = JSON.stringify(all[name]);
+    if (self._shown[name] !== now) {
+      self._shown[name] = now;
+      self._showOne(name, all[name]);
+    }
+  });
+};
+
+Device.prototype._showOne = function (name, what) {
+  var show = this._ports.show;
+  if (what.hasOwnProperty("text")) {
+    show(name, "set", what.text);
+  } else if (what.hasOwnProperty("active")) {
+    show(name, "active", what.active ? 1 : 0);
+  } else if (what.hasOwnProperty("percent")) {
+    show(name, "set", what.percent);
+  } else {
+    show(name, "clear");
+    what.items.forEach(function (item) {
+      show(name, "append", item);
+    });
+    show(name, "setsymbol", what.chosen);
+  }
+};
+
+exports.Device = Device;
