@@ -174,7 +174,7 @@ Connection.prototype._next = function () {
 // Knock with a new word, so that one still under way from before is not mistaken for it.
 Connection.prototype._listen = function () {
   this._knocks += 1;
-  this._word = this._ports.token + "." + this._knocks;
+  this._word = this._ports.token + "-" + this._knocks;
   this._after("knock", 0, function () {
     this._knock(KNOCKS);
   });

@@ -150,6 +150,11 @@ function cancel(job) {
   return ["/loopgen/cancel", job];
 }
 
+// Have the server put a loop's path on the clipboard.
+function copy(req, job, variation) {
+  return ["/loopgen/copy", req, job, variation];
+}
+
 function job(req, id) {
   return ["/loopgen/job", req, id];
 }
@@ -204,12 +209,6 @@ function melody(id, clip) {
   return [["/loopgen/melody/begin", id, clip.notes.length, clip.length]].concat(melodyFrom(id, clip, 0));
 }
 
-// Which note is the first that an error melody_incomplete misses; -1 where its text names none.
-function missingNote(text) {
-  var found = /^offset ([0-9]+) is missing/.exec(text);
-  return found ? Number(found[1]) : -1;
-}
-
 exports.VERSION = VERSION;
 exports.PORT = PORT;
 exports.NOTES_A_MESSAGE = NOTES_A_MESSAGE;
@@ -222,6 +221,7 @@ exports.bye = bye;
 exports.subscribe = subscribe;
 exports.ack = ack;
 exports.cancel = cancel;
+exports.copy = copy;
 exports.job = job;
 exports.retempo = retempo;
 exports.presetList = presetList;
@@ -229,4 +229,3 @@ exports.engineList = engineList;
 exports.generate = generate;
 exports.melody = melody;
 exports.melodyFrom = melodyFrom;
-exports.missingNote = missingNote;
