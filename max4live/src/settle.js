@@ -1,0 +1,106 @@
+"use strict";
+
+/*
+ * From a clip that Live has just made to one that loops in time. Live defers the switch of warping and may still be
+ * reading the file, so what was set is looked at in later tasks, set again or mended, and in the end confirmed.
+ */
+
+var warp = require("./warp");
+
+/** Milliseconds before each look; more looks than these there are not. */
+var WAITS = [50, 50, 100, 200, 400, 800, 1600];
+
+/** Milliseconds after which all must still be as it was found right. */
+var CONFIRM = 200;
+
+/** Give a clip its name: Live's parser may keep only the first of several words, unless they stand in quotes. */
+function rename(clip, name) {
+  var text = name.replace(/[\u0000-\u001f"\\]+/g, " ").replace(/^ +| +$/g, "");
+  if (!text) {
+    return;
+  }
+  clip.set("name", text);
+  if (clip.text("name") !== text) {
+    clip.set("name", '"' + text + '"');
+    if (clip.text("name") !== text) {
+      clip.set("name", text); // neither came out as it is: rather cut than in quotes
+    }
+  }
+}
+
+/** What can be set as soon as the clip is there. Live takes the nearest colour that its palette has. */
+exports.dress = function (clip, loop) {
+  rename(clip, String(loop.name || ""));
+  if (typeof loop.colour === "number") {
+    clip.set("color", loop.colour);
+  }
+  warp.begin(clip);
+};
+
+/** A clip on its way to be `beats` long and on the grid. */
+function Settling(clip, beats) {
+  this.clip = clip;
+  this.beats = beats;
+  this.first = WAITS[0];
+  this.attempt = 0;
+  this.right = false;
+  this.repaired = false;
+  this.guess = null;
+}
+
+/**
+ * Look, and mend what is wrong. Gives {wait: milliseconds until the next look}, or {repaired, warning} when all is
+ * right and has stayed so, or {code, reason} when the clip is gone or the tries are used up.
+ */
+Settling.prototype.look = function () {
+  var faults;
+  if (!this.clip.alive()) {
+    return {code: "clip_gone", reason: "The clip was removed while it was being set up."};
+  }
+  faults = warp.faults(this.clip, this.beats);
+  if (this.guess === null && faults.indexOf("warping") < 0 && faults.indexOf("file") < 0) {
+    this.guess = warp.guess(this.clip); // while it is Live's own: setting the region hides it
+  }
+  if (faults.length === 0 || faults.join() === "blind") {
+    if (this.right) {
+      return {repaired: this.repaired, warning: faults.length ? this.doubt() : ""};
+    }
+    this.right = true;
+    return {wait: CONFIRM};
+  }
+  this.right = false;
+  this.attempt += 1;
+  if (this.attempt >= WAITS.length) {
+    return {code: "warp", reason: this.complaint(faults)};
+  }
+  this.repaired = this.repaired || faults.indexOf("grid") >= 0;
+  warp.mend(this.clip, this.beats, faults, this.attempt - 1);
+  return {wait: WAITS[this.attempt]};
+};
+
+/** A number of beats in words, without what nobody hears. */
+function beatsOf(number) {
+  return String(Math.round(number * 100) / 100) + " beats";
+}
+
+/** For a Live that does not tell its warp markers: the clip is as long as it must be, but perhaps stretched. */
+Settling.prototype.doubt = function () {
+  return Math.abs(this.guess - this.beats) < 0.001 ? "" :
+    "Live took the file for " + beatsOf(this.guess) + " instead of " + beatsOf(this.beats) + ": look at its markers.";
+};
+
+Settling.prototype.complaint = function (faults) {
+  if (faults.indexOf("warping") >= 0) {
+    return "Live did not switch Warp on for the clip.";
+  }
+  if (faults.indexOf("file") >= 0) {
+    return "Live did not finish reading the file.";
+  }
+  if (faults.indexOf("grid") >= 0) {
+    return "Live takes the file for " + beatsOf(warp.guess(this.clip)) + " instead of " + beatsOf(this.beats) +
+      " and took no other warp markers.";
+  }
+  return "Live did not make the clip loop over its " + beatsOf(this.beats) + ".";
+};
+
+exports.Settling = Settling;
