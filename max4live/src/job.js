@@ -47,7 +47,7 @@ Job.prototype.generate = function (seed, notes, aim) {
 Job.prototype.retempo = function (loops, bpm) {
   var at;
   for (at = 0; at < loops.length; at += 1) {
-    this._order(protocol.retempo(this._device.req(), fileName(loops[at].path), bpm), loops[at].aim, loops[at].name);
+    this._order(protocol.retempo(this._device.req(), loops[at].path, bpm), loops[at].aim, loops[at].name);
   }
 };
 
@@ -156,10 +156,5 @@ Job.prototype._ended = function (number, problem) {
     this._device.ended(this._problem);
   }
 };
-
-// The last part of a path of any system.
-function fileName(path) {
-  return path.replace(/^.*[\/\\]/, "");
-}
 
 exports.Job = Job;

@@ -25,6 +25,7 @@ function initial() {
     presets: [],
     engines: [],
     tracks: [],
+    clip: null, // name of the MIDI clip that would be followed
     job: null, // {kind, fraction, stage, isCancelled} while something is made
     loops: [], // those of the last job that made any, in the order of their variations
     note: "", // the last thing that happened, in a line
@@ -37,11 +38,17 @@ function line(text) {
   return String(text).replace(/[\x00-\x20\x7f]+/g, " ").replace(/^ | $/g, "");
 }
 
+// The set's key where it is to be followed, as loopgen reads it, or "".
+function keyOf(state) {
+  var set = state.song;
+  return state.controls.scale && set.scaleOn ? song.key(set.root, set.scale) : "";
+}
+
 // Keys and values of `generate`; melody: the id of a clip that the server has, or "".
 function order(state, seed, melody) {
   var controls = state.controls;
   var set = state.song;
-  var key = controls.scale && set.scaleOn ? song.key(set.root, set.scale) : "";
+  var key = keyOf(state);
   var pairs = [];
   function add(name, value, isAsked) {
     if (isAsked) {
@@ -134,15 +141,21 @@ function statusWords(state) {
   return state.note || (state.link === "connected" ? "type a prompt and press Generate" : "");
 }
 
+// What Live says, as it goes into the request.
 function factWords(state) {
   var set = state.song;
-  var key;
+  var words;
   if (!set) {
     return "";
   }
-  key = state.controls.scale && set.scaleOn ? song.key(set.root, set.scale) : "";
-  return protocol.bpmText(set.bpm) + " BPM, " + set.num + "/" + set.den + (key ? ", " + key : "") +
-    (set.playing ? ", playing" : "");
+  words = [protocol.bpmText(set.bpm) + " BPM", set.num + "/" + set.den, keyOf(state)];
+  if (state.controls.melody) {
+    words.push(state.clip === null ? "no MIDI clip" : "clip " + (state.clip || "without a name"));
+  }
+  words.push(set.playing ? "playing" : "");
+  return words.filter(function (word) {
+    return word !== "";
+  }).join(", ");
 }
 
 function licenceWords(state) {
