@@ -88,9 +88,7 @@ Connection.prototype.toPort = function (serverPort) {
   }
   this._ports.toServer(serverPort);
   this._unanswered = 0;
-  if (this._port === serverPort) { // a server that is to come there needs it
-    this._open(this._next(), null);
-  } else if (state === "opening") {
+  if (state === "opening") {
     this._become("opening", null);
   } else {
     this._after("hello", SETTLE, this._greet);
@@ -193,6 +191,10 @@ Connection.prototype._knock = function (left) {
 
 // Say hello and see to the next one; with too many unanswered, the server is gone, or the own port is.
 Connection.prototype._greet = function () {
+  if (this._port === this._server) { // whoever wants to start one there needs it
+    this._open(this._next(), null);
+    return;
+  }
   if (this._state === "connected" && this._unanswered >= PATIENCE) {
     this._unanswered = 0;
     this._after("hello", 0, this._greet);
