@@ -61,7 +61,7 @@ function playsDrums(clip) {
   var track = /^live_set tracks \d+/.exec(clip.path);
   var node = track && clip.live.at(track[0]);
   return node !== null && node.refs("devices").some(function (device) {
-    return device.number("can_have_drum_pads") === 1;
+    return device.has("can_have_drum_pads") && device.number("can_have_drum_pads") === 1;
   });
 }
 

@@ -94,9 +94,9 @@ function wanted(live, wish, slot) {
 }
 
 /**
- * Where a loop that is asked for now will go. `wish`: {track: a name, or "" for the highlighted slot, own: the path of
- * the device or of its track, for when that slot is on no audio track}. Gives {track: id, scene: row to begin from (0 is
- * the first), words: where that will be} or {problem}.
+ * Where a loop that is asked for now will go. `wish`: {track: name, or "" for the highlighted slot, own: the path of
+ * the device or of its track, for when that slot is on no audio track}. Gives {track: id, scene: row to begin from (0
+ * is the first), words: where that will be} or {problem}.
  */
 exports.aim = function (live, wish) {
   var view = live.at("live_set view");
@@ -188,22 +188,27 @@ Placer.prototype.soon = function (ms, fn) {
     try {
       fn();
     } catch (error) {
-      if (placer.current === job && job) {
-        placer.fail(job, "refused", "Live said: " + (error && error.message ? error.message : String(error)) + ".");
+      if (placer.current !== job) {
+        throw error; // the job has ended: this is not about it
       }
+      placer.fail(job, "refused", "Live said: " + (error && error.message ? error.message : String(error)) + ".");
     }
   });
 };
 
 /*
- * One undo step. Live's API has begin_undo_step and end_undo_step (documented nowhere, used by its own control surfaces):
- * what is written between them is undone together. They stay open from the first write until the clip is verified,
- * across tasks, since Live defers the switch of warping; that is half a second as a rule and bounded. An edit that the
- * producer makes by hand in that time joins the step.
+ * One undo step. Live has begin_undo_step and end_undo_step, which its control surfaces use, but its list of what Max
+ * may call (up to 12.4 at least) leaves them out, so a device cannot join its writes by itself. Where a Live's list has
+ * them, they enclose everything, across tasks, since Live defers the switch of warping; an edit made by hand in that
+ * half second joins the step. Elsewhere the best there is: little is written, only what is not yet as it must be, and
+ * as much of it as possible in the task that makes the clip.
  */
 Placer.prototype.openStep = function (job) {
-  job.open = true;
-  this.live.at("live_set").call("begin_undo_step");
+  var set = this.live.at("live_set");
+  job.open = set.has("begin_undo_step") && set.has("end_undo_step");
+  if (job.open) {
+    set.call("begin_undo_step");
+  }
 };
 
 Placer.prototype.closeStep = function (job) {
@@ -233,8 +238,8 @@ Placer.prototype.refusal = function (job) {
 };
 
 /**
- * The slot for a job: the first empty one from its row on, else one of a new scene at the end, else (Live Lite and Intro
- * have few scenes) the first empty one above, else null.
+ * The slot for a job: the first empty one from its row on, else one of a new scene at the end, else (Live Lite and
+ * Intro have few scenes) the first empty one above, else null.
  */
 Placer.prototype.findSlot = function (job) {
   var set = this.live.at("live_set");
@@ -277,7 +282,7 @@ Placer.prototype.create = function (job) {
   this.settle(job);
 };
 
-/** See to it, try after try, that the clip is as it must be. */
+/** See to it, look after look, that the clip is as it must be. */
 Placer.prototype.settle = function (job) {
   var placer = this;
   var settling = new settle.Settling(job.clip, job.loop.beats);
@@ -300,7 +305,7 @@ Placer.prototype.settle = function (job) {
     }
   }
 
-  this.soon(settling.first, look);
+  look();
 };
 
 /** Take back what was made: the clip, and the scene if it is still empty. */

@@ -7,7 +7,7 @@
 
 var warp = require("./warp");
 
-/** Milliseconds before each look; more looks than these there are not. */
+/** Milliseconds after each look that found something to mend; when they are used up, that was it. */
 var WAITS = [50, 50, 100, 200, 400, 800, 1600];
 
 /** Milliseconds after which all must still be as it was found right. */
@@ -28,20 +28,18 @@ function rename(clip, name) {
   }
 }
 
-/** What can be set as soon as the clip is there. Live takes the nearest colour that its palette has. */
+/** What can be set once and for all. Live takes the nearest colour that its palette has. */
 exports.dress = function (clip, loop) {
   rename(clip, String(loop.name || ""));
   if (typeof loop.colour === "number") {
     clip.set("color", loop.colour);
   }
-  warp.begin(clip);
 };
 
 /** A clip on its way to be `beats` long and on the grid. */
 function Settling(clip, beats) {
   this.clip = clip;
   this.beats = beats;
-  this.first = WAITS[0];
   this.attempt = 0;
   this.right = false;
   this.repaired = false;
@@ -69,13 +67,13 @@ Settling.prototype.look = function () {
     return {wait: CONFIRM};
   }
   this.right = false;
-  this.attempt += 1;
-  if (this.attempt >= WAITS.length) {
+  if (this.attempt === WAITS.length) {
     return {code: "warp", reason: this.complaint(faults)};
   }
   this.repaired = this.repaired || faults.indexOf("grid") >= 0;
-  warp.mend(this.clip, this.beats, faults, this.attempt - 1);
-  return {wait: WAITS[this.attempt]};
+  warp.mend(this.clip, this.beats, faults, this.attempt);
+  this.attempt += 1;
+  return {wait: WAITS[this.attempt - 1]};
 };
 
 /** A number of beats in words, without what nobody hears. */

@@ -135,34 +135,30 @@ function straighten(clip, beats, short) {
   }
 }
 
-/** Set what plays: starts before ends, since no end may lie before its start, and both starts are 0. */
-function frame(clip, beats) {
-  clip.set("loop_start", 0);
-  clip.set("loop_end", beats);
-  clip.set("start_marker", 0);
-  clip.set("end_marker", beats);
+/** Set a property that is not as it must be: each write may be a step of Live's undo. */
+function put(clip, property, value) {
+  if (Math.abs(clip.number(property) - value) > NEAR) {
+    clip.set(property, value);
+  }
 }
 
-/** Set what can be set at once, before Live has made up its mind about the file. */
-exports.begin = function (clip) {
-  clip.set("warping", 1);
-  clip.set("looping", 1);
-};
+/** Set what plays: starts before ends, since no end may lie before its start, and both starts are 0. */
+function frame(clip, beats) {
+  put(clip, "loop_start", 0);
+  put(clip, "loop_end", beats);
+  put(clip, "start_marker", 0);
+  put(clip, "end_marker", beats);
+}
 
 /** Do something about the faults, at the `attempt`-th time (from 0). Whether it helped is seen later. */
 exports.mend = function (clip, beats, faults, attempt) {
-  if (faults.indexOf("warping") >= 0) {
-    exports.begin(clip);
-    return;
-  }
-  if (faults.indexOf("looping") >= 0) {
-    clip.set("looping", 1);
-  }
-  if (clip.number("warp_mode") !== BEATS_MODE) {
-    clip.set("warp_mode", BEATS_MODE);
-  }
+  put(clip, "warping", 1);
+  put(clip, "looping", 1);
+  put(clip, "warp_mode", BEATS_MODE);
   if (faults.indexOf("grid") >= 0) {
     straighten(clip, beats, attempt % 2 === 1);
   }
-  frame(clip, beats); // the markers have moved it along
+  if (faults.indexOf("warping") < 0) {
+    frame(clip, beats); // the markers may have moved it along
+  }
 };
