@@ -1,7 +1,8 @@
 """The command line: the only place that reads arguments, prints and exits.
 
 One file a group of commands: :mod:`loops` makes them, :mod:`serve` runs the server, :mod:`send` talks to it,
-:mod:`models` gets weights, :mod:`lists` shows what there is, :mod:`doctor` whether it works.
+:mod:`max4live` installs the device for Live, :mod:`models` gets weights, :mod:`lists` shows what there is,
+:mod:`doctor` whether it works.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import io
 import sys
 from collections.abc import Sequence
 
-from loopgen.cli import doctor, lists, loops, models, send, serve
+from loopgen.cli import doctor, lists, loops, max4live, models, send, serve
 from loopgen.cli.common import FAILED, INTERRUPTED, USAGE, Parser, clean, say
 
 
@@ -62,6 +63,6 @@ def build_parser() -> Parser:
     parser = Parser(prog="loopgen", description="A prompt and a tempo become a seamless loop of exactly that tempo.")
     parser.add_argument("--version", action="version", version=f"loopgen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for group in (loops, serve, send, models, lists, doctor):
+    for group in (loops, serve, send, max4live, models, lists, doctor):
         group.add(commands)
     return parser
