@@ -75,6 +75,9 @@ Device.prototype.stop = function () {
   if (this._job) {
     this._job.drop();
   }
+  if (this._placer) {
+    this._placer.stop();
+  }
   while (this._watches.length > 0) {
     this._watches.pop().stop();
   }
@@ -159,7 +162,7 @@ Device.prototype._press = function (name) {
     this.state.job.isCancelled = true;
     this._job.cancel();
   } else if (name === "copy" && this.state.loops.length > 0) {
-    this.copy(this.state.loops[0], "");
+    this.copy(this.state.loops[0], "last loop", "");
   }
 };
 
@@ -186,7 +189,7 @@ Device.prototype._read = function () {
     return track.name;
   });
   found = this.state.controls.melody ? clip.find(this._live) : null;
-  this.state.clip = found ? String(found.node.get("name")) : null;
+  this.state.clip = found ? found.node.text("name") : null;
 };
 
 // Path of the track that the device is on.
@@ -252,16 +255,16 @@ Device.prototype._generate = function (seed) {
   var found = null;
   var notes = null;
   if (problem) {
-    this.tell(problem, "");
+    this.tell("not yet", problem);
     this._connection.hello();
     return;
   }
   this._read();
   if (this.state.controls.melody) {
     found = clip.find(this._live);
-    notes = found ? clip.read(found.node) : { problem: "no MIDI clip is selected: select one, or switch Clip off" };
+    notes = found ? clip.read(found.node) : { problem: "No MIDI clip is selected. Select one, or switch Clip off." };
     if (notes.problem) {
-      this.tell(notes.problem, "");
+      this.tell("no melody", notes.problem);
       return;
     }
   }
@@ -274,10 +277,10 @@ Device.prototype._generate = function (seed) {
 Device.prototype._retempo = function () {
   var problem = state.hindrance(this.state);
   if (!problem && !state.isOtherTempo(this.state)) {
-    problem = "the last loop has the set's tempo already";
+    problem = "The last loop has the set's tempo already.";
   }
   if (problem) {
-    this.tell(problem, "");
+    this.tell("not yet", problem);
     return;
   }
   this._begin("retempo");
@@ -293,12 +296,15 @@ Device.prototype._aim = function () {
   return placement.aim(this._live, { track: this.state.controls.target, own: this._ownTrack() });
 };
 
-// The job has ended, with a problem or with "".
+// The job has ended: cancelled, with a problem or with "".
 Device.prototype.ended = function (problem) {
+  var isCancelled = this.state.job.isCancelled;
   this._job = null;
   this.state.job = null;
-  if (problem) {
-    this.tell(problem, "");
+  if (isCancelled) {
+    this.tell("cancelled", "");
+  } else if (problem) {
+    this.tell("no loop", problem);
   }
   this._refresh(); // presets may have been saved meanwhile, and models pulled
   this._connection.hello(); // the licence is known once an engine is loaded
@@ -314,15 +320,17 @@ Device.prototype.tell = function (note, more) {
   this._show();
 };
 
-// Have the server put a loop's path on the clipboard, which Max cannot reach; `note` is what the status says besides.
-Device.prototype.copy = function (loop, note) {
+// Show a loop's path, and have the server put it on the clipboard, which Max cannot reach.
+Device.prototype.copy = function (loop, note, reason) {
   var self = this;
   var req = this.req();
+  var more = (reason ? reason + " " : "") + loop.path;
   this._answers[req] = function (reply) {
-    var said = reply.kind === "ok" ? "the path is on the clipboard" : "copy the path by hand";
-    self.tell((note ? note + "; " : "") + said, loop.path);
+    if (reply.kind === "ok") {
+      self.tell(note + ", its path is copied", more);
+    }
   };
-  this.tell(note, loop.path);
+  this.tell(note, more);
   this._ports.send(protocol.copy(req, loop.job, loop.variation));
 };
 

@@ -6,7 +6,7 @@ var state = require("./state");
 var order = require("./order");
 var melodies = require("./melodies");
 
-// device: {state, req(), tell(note, more), copy(loop, note), changed(), ended(problem)}; placer: placement.Placer
+// device: {state, req(), tell(note, more), copy(loop, note, reason), changed(), ended(problem)}; placer: placement.Placer
 function Job(device, ports, placer) {
   this._device = device;
   this._ports = ports;
@@ -54,7 +54,7 @@ Job.prototype.retempo = function (loops, bpm) {
 Job.prototype.cancel = function () {
   if (this._sending) {
     this._sending.drop();
-    this._device.ended("cancelled");
+    this._device.ended("");
     return;
   }
   this._orders.forEach(function (one) {
@@ -131,7 +131,7 @@ Job.prototype._made = function (done, aim, name) {
   this._loops.push(loop);
   device.state.loops = this._loops;
   if (aim.problem) {
-    device.copy(loop, "not placed: " + aim.problem);
+    device.copy(loop, "not placed", aim.problem);
     return;
   }
   this._placer.place(aim, {
@@ -139,11 +139,12 @@ Job.prototype._made = function (done, aim, name) {
   }, function (result) {
     if (result.placed) {
       device.tell(
-        "placed on " + result.track + ", slot " + result.scene + (result.repaired ? ", its warping mended" : ""),
-        loop.summary + ", seed " + loop.seed
+        "placed on " + result.track + ", scene " + result.scene,
+        (result.repaired ? "Live's guess of its tempo was mended. " : "") +
+          (result.warning || loop.summary + ", seed " + loop.seed)
       );
     } else {
-      device.copy(loop, "not placed: " + result.reason);
+      device.copy(loop, "not placed", result.reason);
     }
   });
 };

@@ -69,7 +69,7 @@ Sending.prototype._send = function (messages) {
     if (self._tries < TRIES) {
       self._send(protocol.melody(self._id, self._clip));
     } else {
-      self._end("the clip did not reach the server; look whether `loopgen serve` still runs");
+      self._end("The clip did not reach the server. Look whether `loopgen serve` still runs.");
     }
   });
 };

@@ -65,7 +65,7 @@ Order.prototype.receive = function (reply) {
   } else if (reply.kind === "done") {
     this._done(reply);
   } else if (reply.kind === "cancelled") {
-    this._end("cancelled");
+    this._end("");
   } else if (reply.kind === "error") {
     this._end(reply.message);
   }
@@ -127,7 +127,7 @@ Order.prototype._send = function () {
     if (self._tries < TRIES) {
       self._send();
     } else {
-      self._end("the server does not answer; look whether `loopgen serve` still runs");
+      self._end("The server does not answer. Look whether `loopgen serve` still runs.");
     }
   });
 };
@@ -137,10 +137,10 @@ Order.prototype._cancel = function () {
   this._tries += 1;
   this._ports.send(protocol.cancel(this.job));
   this._wait(UNANSWERED, function () {
-    if (self._tries < TRIES) {
+    if (self._tries < TRIES) { // a server that has gone confirms nothing
       self._cancel();
     } else {
-      self._end("cancelled; the server has not confirmed it");
+      self._end("");
     }
   });
 };

@@ -4,6 +4,8 @@
 var protocol = require("./protocol");
 var song = require("./song");
 
+var NO_SERVER = "Run `loopgen serve` in a terminal; the device finds it by itself.";
+var OTHER_VERSION = "The server is of another version. Run `loopgen max4live install` and put the device in anew.";
 var NO_PRESET = "No preset";
 var AUTO = "auto";
 var HIGHLIGHTED = "Highlighted slot";
@@ -71,16 +73,16 @@ function order(state, seed, melody) {
   return pairs;
 }
 
-// Why Generate cannot be pressed now, or "".
+// Why no loop can be asked for now, or "".
 function hindrance(state) {
   if (state.link !== "connected") {
-    return "loopgen is not running: run `loopgen serve`";
+    return NO_SERVER;
   }
   if (state.job) {
-    return "a loop is being made: wait, or cancel it";
+    return "A loop is being made: wait, or cancel it.";
   }
   if (line(state.controls.prompt) === "" && state.controls.preset === "") {
-    return "type a prompt, or choose a preset";
+    return "Type a prompt, or choose a preset.";
   }
   return "";
 }
@@ -128,17 +130,18 @@ function linkWords(state) {
   return state.link === "searching" ? "no server" : "opening";
 }
 
-function statusWords(state) {
-  if (state.link === "connected" && isSpeakingOtherwise(state)) {
-    return "the server is of another version: run `loopgen max4live install` again";
-  }
+// What is happening, in a line, and what there is to say of it.
+function words(state) {
   if (state.job) {
-    return state.job.isCancelled ? "cancelling" : state.job.stage;
+    return [state.job.isCancelled ? "cancelling" : state.job.stage, state.more];
   }
   if (state.link === "searching") {
-    return "loopgen is not running: run `loopgen serve`";
+    return ["loopgen is not running", NO_SERVER];
   }
-  return state.note || (state.link === "connected" ? "type a prompt and press Generate" : "");
+  if (state.link === "connected" && isSpeakingOtherwise(state)) {
+    return ["another version", OTHER_VERSION];
+  }
+  return [state.note || (state.link === "connected" ? "ready" : ""), state.more];
 }
 
 // What Live says, as it goes into the request.
@@ -188,10 +191,11 @@ function view(state) {
   var isConnected = state.link === "connected";
   var isFree = isConnected && !state.job;
   var controls = state.controls;
+  var said = words(state);
   return {
     link: { text: linkWords(state) },
-    status: { text: statusWords(state) },
-    detail: { text: state.more },
+    status: { text: said[0] },
+    detail: { text: said[1] },
     facts: { text: factWords(state) },
     licence: { text: licenceWords(state) },
     progress: { percent: state.job ? Math.round(100 * state.job.fraction) : 0 },

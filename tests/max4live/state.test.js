@@ -48,9 +48,9 @@ test('a prompt of several lines becomes one', () => {
 
 test('what keeps from generating is said', () => {
   assert.strictEqual(state.hindrance(ready()), '')
-  assert.match(state.hindrance(ready({}, { link: 'searching' })), /run `loopgen serve`/)
+  assert.match(state.hindrance(ready({}, { link: 'searching' })), /Run `loopgen serve`/)
   assert.match(state.hindrance(ready({}, { job: {} })), /being made/)
-  assert.match(state.hindrance(ready({ prompt: ' ' })), /type a prompt/)
+  assert.match(state.hindrance(ready({ prompt: ' ' })), /Type a prompt/)
   assert.strictEqual(state.hindrance(ready({ prompt: '', preset: 'x' })), '')
 })
 
@@ -85,11 +85,11 @@ test('buttons are on where they can do something', () => {
 
 test('the lines say what is going on', () => {
   const text = (name, one) => state.view(one)[name].text
-  assert.match(text('status', ready({}, { link: 'searching' })), /run `loopgen serve`/)
+  assert.match(text('detail', ready({}, { link: 'searching' })), /^Run `loopgen serve`/)
   assert.strictEqual(text('link', ready({}, { link: 'searching' })), 'no server')
   assert.strictEqual(text('link', ready()), 'connected')
   assert.strictEqual(text('link', ready({}, { welcome: { ...WELCOME, state: 'starting' } })), 'starting')
-  assert.match(text('status', ready({}, { welcome: { ...WELCOME, protocol: 2 } })), /another version/)
+  assert.match(text('detail', ready({}, { welcome: { ...WELCOME, protocol: 2 } })), /loopgen max4live install/)
   assert.strictEqual(text('status', ready({}, { job: { fraction: 0, stage: 'playing', isCancelled: false } })), 'playing')
   assert.strictEqual(text('status', ready({}, { job: { fraction: 0, stage: 'playing', isCancelled: true } })), 'cancelling')
   assert.strictEqual(text('facts', ready()), '127.9 BPM, 4/4, Am')
