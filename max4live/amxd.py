@@ -151,7 +151,8 @@ def _thaw(content: bytes) -> list[tuple[str, bytes]]:
     parts = list(_chunks(content[start:], ">", own=8))
     if [tag for tag, _ in parts] != ["dlst"]:
         raise _broken("its directory is not one chunk dlst")
-    found, expected = [], _HEADER.size
+    found: list[tuple[str, bytes]] = []
+    expected = _HEADER.size
     for tag, entry in _chunks(parts[0][1], ">", own=8):
         fields = dict(_chunks(entry, ">", own=8))
         if tag != "dire" or list(fields) != ["type", "fnam", "sz32", "of32", "vers", "flag", "mdat"]:

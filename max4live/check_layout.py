@@ -32,7 +32,7 @@ def rectangles(device: Device, files: Files) -> Iterator[str]:
         yield f"devicewidth is {width!r}; give the width of the device in whole pixels"
         width = float("inf")
     for box in _presented(device):
-        rectangle = box.get("presentation_rect")
+        rectangle: object = box.get("presentation_rect")
         if not is_rectangle(rectangle):
             yield f"{label(box)}: presentation_rect is {rectangle!r}; give left, top, width and height"
             continue

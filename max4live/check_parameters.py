@@ -125,7 +125,7 @@ def hidden(device: Device, files: Files) -> Iterator[str]:
             yield f"{label(box)}: a button that is not Hidden (parameter_invisible 2) makes a step of undo a click"
     for _, patcher in patchers(device.patch):
         there = {box["id"]: box for box in boxes(patcher)}
-        visible = {box["id"]: box for box, saved in parameters(device) if saved.get("parameter_invisible") != HIDDEN}
+        visible = {box["id"]: box for box, saved in parameters(device) if not _is_driven(saved)}
         for line in (entry["patchline"] for entry in patcher["lines"]):
             (source, outlet), (destination, _) = line["source"], line["destination"]
             target = visible.get(destination)
@@ -136,6 +136,12 @@ def hidden(device: Device, files: Files) -> Iterator[str]:
                     f"{label(target)}: {label(there[source])} sends values into it; a parameter that is driven from "
                     "inside is Hidden (parameter_invisible 2)"
                 )
+
+
+def _is_driven(saved: Mapping[str, Any]) -> bool:
+    """Whether a parameter is one for the device to turn: Hidden, or a store, which only the patch can fill."""
+    invisible = saved.get("parameter_invisible")
+    return invisible == HIDDEN or (invisible == STORED_ONLY and saved.get("parameter_type") == BLOB)
 
 
 def _asks(box: Mapping[str, Any], outlet: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from max4live.amxd import KINDS, Device, type_code
 from max4live.objects import (
@@ -65,7 +65,7 @@ def _whole_patchers(holder: Mapping[str, Any], where: str) -> Iterator[tuple[str
             yield from _whole_patchers(entry["box"], f"the patcher in {entry['box'].get('id')}")
 
 
-def is_rectangle(value: object) -> bool:
+def is_rectangle(value: object) -> TypeGuard[list[float]]:
     """Whether this is left, top, width and height."""
     return isinstance(value, list) and len(value) == 4 and all(isinstance(number, int | float) for number in value)
 

@@ -15,8 +15,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from loopgen.errors import InputError
 from loopgen.files import make_folder, unwritable, write_whole
 from max4live import amxd, bundle
@@ -76,6 +74,8 @@ def this_system(
     if platform == "darwin":
         return System(home / "Library/Preferences/Ableton", home / "Music/Ableton/User Library")
     if platform == "win32":
+        import platformdirs
+
         roaming = Path(environ.get("APPDATA") or home / "AppData/Roaming")
         return System(roaming / "Ableton", platformdirs.user_documents_path() / "Ableton/User Library")
     return None
