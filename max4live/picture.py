@@ -33,11 +33,11 @@ EXAMPLE: Mapping[str, Any] = {
     "scale": True,
     "port": "11200",
     "link": "connected",
-    "facts": "127.9 BPM   4/4   A minor",
+    "facts": "127.9 BPM  4/4  A minor",
     "status": "Loop 1 of 2 placed",
-    "detail": "Audio 2, slot 3. Seam passes all six, onsets within 0.4 ms",
+    "detail": "Audio 2, slot 3. Seam passes all six, half of 41 onsets within 0.4 ms of the grid",
     "licence": "MIT: yours to sell",
-    "progress": 50,
+    "progress": 62,
     "cancel": True,
 }
 """What the picture shows, by scripting name: a text, the state of a switch, the per cent of the bar."""
@@ -243,8 +243,8 @@ def _text(drawing: _Drawing, box: Mapping[str, Any], shown: object) -> None:
     """A switch is inverted when it is on; a button that cannot be pressed (shown is False) is grey."""
     x, y, width, height = box["presentation_rect"]
     if box.get("appearance") == 2:
-        back, front = "live_lcd_bg", "live_lcd_control_fg"
-        back, front = (front, back) if shown else (back, front)
+        on = _initial(box) == "On" if shown is None else bool(shown)
+        back, front = ("live_lcd_control_fg", "live_lcd_bg") if on else ("live_lcd_bg", "live_lcd_control_fg")
         drawing.fill((x, y, width, height), back)
     else:
         front = "live_control_fg_zombie" if shown is False else "live_control_fg"
