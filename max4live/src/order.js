@@ -65,7 +65,7 @@ Order.prototype.receive = function (reply) {
   } else if (reply.kind === "done") {
     this._done(reply);
   } else if (reply.kind === "cancelled") {
-    this._end("");
+    this._end(this.isCancelled ? "" : "The job was cancelled by another client.");
   } else if (reply.kind === "error") {
     this._end(reply.message);
   }

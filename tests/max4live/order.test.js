@@ -110,6 +110,13 @@ test('a cancel of a job that is gone ends it too, and one that nobody answers', 
   assert.deepStrictEqual(deaf.told.pop(), ['ended', ''])
 })
 
+test('cancelled by somebody else, it says so', () => {
+  const { told, order } = begun()
+  order.receive(accepted)
+  order.receive({ kind: 'cancelled', job: 'j1', req: 'r1' })
+  assert.match(told.pop()[1], /another client/)
+})
+
 test('too late a cancel: the loop is delivered all the same', () => {
   const { told, order } = begun()
   order.receive(accepted)
