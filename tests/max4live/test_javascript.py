@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from max4live.bundle import bundle
 from tests.bridge.clients_support import needs, serving
 
 HERE = Path(__file__).parent
@@ -36,3 +37,18 @@ def test_javascript(script: Path, amxd: Path) -> None:
 def test_javascript_against_the_real_bridge(script: Path, amxd: Path, tmp_path: Path) -> None:
     with serving(tmp_path / "out") as server:
         run_script(script, LOOPGEN_AMXD=str(amxd), LOOPGEN_PORT=str(server.port), LOOPGEN_OUTPUT=str(tmp_path / "out"))
+
+
+def test_the_devices_script_is_es5_and_ascii(tmp_path: Path) -> None:
+    """Max's js is an engine of 2011, and guesses at what is not ASCII."""
+    script = tmp_path / "loopgen.device.js"
+    script.write_text(bundle(), encoding="ascii")
+    done = subprocess.run(
+        [needs("acorn"), "--ecma5", "--silent", str(script)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    script.write_text("const modern = () => 1", encoding="ascii")
+    done = subprocess.run(
+        [needs("acorn"), "--ecma5", "--silent", str(script)], capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
