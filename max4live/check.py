@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from loopgen.errors import LoopgenError
-from max4live import amxd, check_layout, check_parameters, check_patch, check_script
+from max4live import amxd, check_layout, check_parameters, check_patch, check_script, check_structure
 
 RULES = (*check_patch.RULES, *check_parameters.RULES, *check_layout.RULES, *check_script.RULES)
 """Each takes the device and the files that it finds, and yields its problems in words."""
@@ -22,4 +22,4 @@ def check(data: bytes, beside: Mapping[str, bytes] = MappingProxyType({})) -> li
     except LoopgenError as error:
         return [str(error)]
     files = device.files or beside
-    return list(check_patch.structure(device)) or [problem for rule in RULES for problem in rule(device, files)]
+    return list(check_structure.structure(device)) or [problem for rule in RULES for problem in rule(device, files)]

@@ -7,7 +7,8 @@ from itertools import combinations
 from typing import Any
 
 from max4live.amxd import Device
-from max4live.check_patch import Files, is_rectangle
+from max4live.check_patch import Files
+from max4live.check_structure import is_number, is_rectangle
 from max4live.objects import CONTROLS, boxes, label
 
 HEIGHT = 169
@@ -28,7 +29,7 @@ def opens_in_presentation(device: Device, files: Files) -> Iterator[str]:
 def rectangles(device: Device, files: Files) -> Iterator[str]:
     """Everything lies on whole pixels inside the device."""
     width = device.patch["patcher"].get("devicewidth", 0)
-    if not isinstance(width, int | float) or width <= 0 or width != int(width):
+    if not is_number(width) or width <= 0 or width != int(width):
         yield f"devicewidth is {width!r}; give the width of the device in whole pixels"
         width = float("inf")
     for box in _presented(device):

@@ -9,6 +9,7 @@ from typing import Any
 
 from max4live.amxd import Device
 from max4live.check_patch import Files
+from max4live.check_structure import is_number
 from max4live.objects import CONTROLS, all_boxes, boxes, label, patchers, words
 
 FLOAT, INT, ENUM, BLOB = 0, 1, 2, 3
@@ -112,7 +113,7 @@ def initial_values(device: Device, files: Files) -> Iterator[str]:
             yield f"{label(box)}: no initial value; give parameter_initial_enable 1 and parameter_initial [value]"
             continue
         low, high = (0, len(saved.get("parameter_enum", [])) - 1) if kind == ENUM else _range(saved)
-        if not isinstance(values[0], int | float) or not low <= values[0] <= high:
+        if not is_number(values[0]) or not low <= values[0] <= high:
             yield f"{label(box)}: its initial value {values[0]!r} lies outside {low} to {high}"
 
 

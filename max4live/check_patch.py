@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeGuard
 
 from max4live.amxd import KINDS, Device, type_code
 from max4live.objects import (
@@ -25,49 +24,8 @@ Files = Mapping[str, bytes]
 
 _HOME = re.compile(r"(?:/Users/|/home/|[A-Za-z]:[\\/]+Users[\\/]|Macintosh HD:)[^\s\"']*")
 
-
-def structure(device: Device) -> Iterator[str]:
-    """Whether every box and cord has what the other rules read."""
-    for where, patcher in _whole_patchers(device.patch, "the patch"):
-        for box in (entry["box"] for entry in patcher["boxes"]):
-            name = box.get("id", "without an id")
-            for key, kind in (("id", str), ("maxclass", str), ("numinlets", int), ("numoutlets", int)):
-                if not isinstance(box.get(key), kind):
-                    yield f"{where}: the box {name} has no {key}; it is {box.get(key)!r}"
-            if box.get("maxclass") == "newobj" and not str(box.get("text", "")).strip():
-                yield f"{where}: the box {name} is a newobj without a text, so that Max cannot tell which object it is"
-            if not is_rectangle(rectangle := box.get("patching_rect")):
-                yield f"{where}: the box {name} has no patching_rect of four numbers; it is {rectangle!r}"
-            kinds = box.get("outlettype", [])
-            if kinds and len(kinds) != box.get("numoutlets"):
-                yield f"{where}: the box {name} has {box.get('numoutlets')} outlets and {len(kinds)} types of outlets"
-        for entry in patcher["lines"]:
-            line = entry.get("patchline") if isinstance(entry, dict) else None
-            for end in ("source", "destination"):
-                match line.get(end) if isinstance(line, dict) else None:
-                    case [str(), int()]:
-                        pass
-                    case other:
-                        yield f"{where}: a cord has no {end} of an id and a number; it is {other!r}"
-
-
-def _whole_patchers(holder: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    patcher = holder["patcher"]
-    fine = all(isinstance(patcher.get(key), list) for key in ("boxes", "lines"))
-    if not fine or not all(
-        isinstance(entry, dict) and isinstance(entry.get("box"), dict) for entry in patcher["boxes"]
-    ):
-        yield f"{where}, which has no proper lists of boxes and lines", {"boxes": [{"box": {}}], "lines": []}
-        return
-    yield where, patcher
-    for entry in patcher["boxes"]:
-        if isinstance(entry["box"].get("patcher"), dict):
-            yield from _whole_patchers(entry["box"], f"the patcher in {entry['box'].get('id')}")
-
-
-def is_rectangle(value: object) -> TypeGuard[list[float]]:
-    """Whether this is left, top, width and height."""
-    return isinstance(value, list) and len(value) == 4 and all(isinstance(number, int | float) for number in value)
+_OUTLETS_MORE = {"t": 0, "trigger": 0, "unpack": 0, "route": 1, "routepass": 1, "sel": 1, "select": 1}
+"""Outlets beside those that each argument makes."""
 
 
 def kind(device: Device, files: Files) -> Iterator[str]:
@@ -114,6 +72,16 @@ def cords(device: Device, files: Files) -> Iterator[str]:
             if (source, outlet, destination, inlet) in seen:
                 yield f"{text} is there twice: every message would arrive twice"
             seen.add((source, outlet, destination, inlet))
+
+
+def outlets(device: Device, files: Files) -> Iterator[str]:
+    """Objects whose arguments decide how many outlets they have, have as many."""
+    for box in all_boxes(device.patch):
+        name, *arguments = words(box)
+        if box["maxclass"] == "newobj" and name in _OUTLETS_MORE and arguments:
+            count = len(arguments) + _OUTLETS_MORE[name]
+            if box["numoutlets"] != count:
+                yield f"{label(box)}: the box has {box['numoutlets']} outlets; as its text is, Max gives it {count}"
 
 
 def classes(device: Device, files: Files) -> Iterator[str]:
@@ -191,4 +159,4 @@ def _strings(value: object, path: str) -> Iterator[tuple[str, str]]:
         yield path, value
 
 
-RULES = (kind, ids, cords, classes, references, console, names, home_paths)
+RULES = (kind, ids, cords, outlets, classes, references, console, names, home_paths)
