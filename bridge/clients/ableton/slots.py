@@ -99,7 +99,7 @@ def place(live: Live, slot: Slot, path: str, beats: float, tempo: str, name: str
         said = number(live.ask(("/live/clip/get/end_marker", *at))[0])
         raise Imperfect(
             f"in {slot}, but Live takes it for {round(said or 0, 2):g} beats and not {beats:g}: "
-            f"set its Seg. BPM in Clip View to {tempo}, and loop it there"
+            f"set its tempo (Seg. BPM) in Clip View to {tempo}, and loop it there"
         )
     for what, value in _settings(beats, name):
         live.tell(f"/live/clip/set/{what}", *at, value)
