@@ -20,27 +20,29 @@ if TYPE_CHECKING:
 
 EXAMPLE: Mapping[str, Any] = {
     "prompt": "dub techno, rolling bass, dusty chords, tape hiss, deep kick",
-    "preset": "-",
-    "engine": "auto",
+    "preset": "No preset",
+    "engine": "musicgen",
     "target": "Highlighted slot",
     "bars": "4",
     "variations": "2",
-    "guidance": "3.0",
+    "guidance": "3.5",
     "temperature": "1.00",
     "seed": "3481207",
-    "lock": True,
-    "melody": False,
+    "lock": False,
+    "melody": True,
     "scale": True,
     "port": "11200",
     "link": "connected",
-    "facts": "127.9 BPM  4/4  A minor",
-    "status": "Loop 1 of 2 placed",
-    "detail": "Audio 2, slot 3. Seam passes all six, half of 41 onsets within 0.4 ms of the grid",
-    "licence": "MIT: yours to sell",
-    "progress": 62,
-    "cancel": True,
+    "facts": "127.9 BPM, 4/4, Am, clip Bass",
+    "status": "loop 2 of 2: playing",
+    "detail": "seam clean, beat 1 certain, -14.0 LUFS, seed 3481207",
+    "licence": "musicgen: CC-BY-NC-4.0",
+    "progress": 72,
+    "generate": False,
+    "again": False,
+    "retempo": False,
 }
-"""What the picture shows, by scripting name: a text, the state of a switch, the per cent of the bar."""
+"""What the picture shows, by scripting name: a text, a switch on or off, a button off, the per cent of the bar."""
 
 _SCALE = 3
 """Pixels of the picture to one of Live's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,10 @@ def test_the_same_patch_gives_the_same_picture(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-@pytest.mark.parametrize("name", sorted({*EXAMPLE, "generate"}))
+@pytest.mark.parametrize("name", sorted({*EXAMPLE, "cancel", "copy"}))
 def test_a_value_is_shown_inside_its_box_and_nowhere_else(tmp_path: Path, name: str) -> None:
-    before = EXAMPLE.get(name)
-    other = {"progress": 90, "generate": False, "cancel": False}.get(
-        name, not before if before in (True, False) else "Q"
-    )
+    before = EXAMPLE.get(name, True)
+    other = 90 if name == "progress" else "Q" if isinstance(before, str) else not before
     first = drawn(tmp_path / "a.png", dict(EXAMPLE))
     rows, columns = np.nonzero((first != drawn(tmp_path / "b.png", {**EXAMPLE, name: other})).any(axis=2))
     x, y, width, height = SEEN[name]["presentation_rect"]
@@ -76,7 +75,7 @@ def test_a_new_device_shows_its_initial_values(tmp_path: Path) -> None:
         "port": "11200",
         "link": "starting",
         "engine": "auto",
-        "preset": "-",
+        "preset": "No preset",
         "target": "Highlighted slot",
         "progress": 0,
         "scale": True,
@@ -112,6 +111,20 @@ def labels() -> list[tuple[str, str, float, float]]:
             texts = [str(int(box["saved_attribute_attributes"]["valueof"]["parameter_mmax"]))]
         found += [(name, text, size, width - arrow) for text in texts]
     return found
+
+
+def sentences() -> list[str]:
+    """What the JavaScript has to say in whole sentences: the display's lines for details."""
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted(patch.SOURCE.parent.glob("*.js")))
+    return sorted(set(re.findall(r'"([A-Z][^"\n]* [^"\n]*\.)"', source)))
+
+
+@pytest.mark.parametrize("text", sentences())
+def test_no_sentence_is_cut(text: str) -> None:
+    _, _, width, height = SEEN["detail"]["presentation_rect"]
+    lines = wrapped(text, 9.5, width - 4)
+    assert len(lines) * 9.5 * 1.3 <= height
+    assert all(text_width(line) <= width - 4 for line in lines)
 
 
 @pytest.mark.parametrize(("name", "text", "size", "room"), labels())
