@@ -67,7 +67,6 @@ Connection.prototype.stop = function () {
   this._forget("hello");
   this._state = "stopped";
   this._welcome = null;
-  this._word = "";
   if (greeted) {
     this._ports.send(protocol.bye());
   }

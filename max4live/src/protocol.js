@@ -81,21 +81,20 @@ function read(atoms) {
   return message;
 }
 
-// The 32-bit float nearest to a number, ties to even. Max's js has no Math.fround.
+// The 32-bit float nearest to a number from 0 up, ties to even. Max's js has no Math.fround.
 function float32(x) {
-  var size = Math.abs(x);
   var unit = Math.pow(2, -149);
   var units, whole, rest;
-  while (unit * 16777216 <= size && size < Infinity) {
+  while (unit * 16777216 <= x && x < Infinity) {
     unit *= 2;
   }
-  units = size / unit;
+  units = x / unit;
   whole = Math.floor(units);
   rest = units - whole;
   if (rest > 0.5 || (rest === 0.5 && whole % 2 === 1)) {
     whole += 1;
   }
-  return (x < 0 ? -1 : 1) * whole * unit;
+  return whole * unit;
 }
 
 // The shortest decimal that a 32-bit float cannot tell from a number: Live's dials and tempo are such floats, and

@@ -251,6 +251,17 @@ describe("a port for the answers", () => {
     assert.ok(!one.log.some(([what, port]) => what !== "send" && what !== "toServer" && port === FIRST_PORT));
   });
 
+  test("that is so, too, where the ports before it are held", () => {
+    const { clock, net } = world();
+    net.hold(FIRST_PORT, () => {});
+    const server = new Server(net, FIRST_PORT + 1);
+    const one = new Instance(net, "a");
+    one.connection.start(FIRST_PORT + 1);
+    clock.advance(1000);
+    assert.strictEqual(one.connection.replyPort(), FIRST_PORT + 2);
+    assert.deepStrictEqual(server.heard, server.hellos());
+  });
+
   test("a server that is to come to the own port gets it", () => {
     const { clock, net, one } = connected();
     one.connection.toPort(FIRST_PORT);
@@ -273,6 +284,18 @@ describe("a port for the answers", () => {
     assert.deepStrictEqual(one.states(), ["opening", "searching"]);
   });
 
+  test("nor does one that Max had in its queue meanwhile", () => {
+    const { clock, net } = world();
+    const words = [];
+    net.hold(FIRST_PORT, (atoms) => words.push(atoms[1]));
+    net.hold(FIRST_PORT + 1, () => {});
+    const one = new Instance(net, "a");
+    one.connection.start(SERVER);
+    clock.advance(350);
+    one.connection.heard(words[0]);
+    assert.deepStrictEqual([one.states(), one.port], [["opening"], FIRST_PORT + 1]);
+  });
+
   test("a receiver that takes 150 ms to open its port is waited for", () => {
     const { clock, net } = world();
     const one = new Instance(net, "a");
@@ -284,11 +307,37 @@ describe("a port for the answers", () => {
 
   test("one that is taken over while connected is given up for another", () => {
     const { clock, net, server, one } = connected();
+    net.hold(FIRST_PORT + 1, () => {});
     net.holders.set(FIRST_PORT, () => {}); // as SO_REUSEADDR lets programs do on Windows
     clock.advance(17_000);
     assert.deepStrictEqual(one.states().slice(3), ["searching", "opening", "searching", "connected"]);
-    assert.strictEqual(one.connection.replyPort(), FIRST_PORT + 1);
-    assert.strictEqual(server.clients.get("a"), FIRST_PORT + 1);
+    assert.strictEqual(one.connection.replyPort(), FIRST_PORT + 2);
+    assert.strictEqual(server.clients.get("a"), FIRST_PORT + 2);
+  });
+
+  test("is kept where only the knocks are lost, and a welcome comes", () => {
+    const { clock, net, server, one } = connected();
+    server.stop();
+    clock.advance(14_800);
+    const send = net.send;
+    net.send = (port, atoms, source) => atoms[0] === KNOCK || send.call(net, port, atoms, source);
+    server.start();
+    clock.advance(5000);
+    assert.ok(one.log.filter(([what]) => what === "knock").length > 1);
+    assert.deepStrictEqual(one.states().slice(3), ["searching", "connected"]);
+    assert.strictEqual(one.connection.replyPort(), FIRST_PORT);
+  });
+
+  test("is not named to the server before it is found", () => {
+    const { clock, net } = world();
+    const one = new Instance(net, "a");
+    one.connection.start(SERVER);
+    clock.advance(100);
+    for (let port = FIRST_PORT; port < FIRST_PORT + 9; port += 1) net.holders.set(port, () => {});
+    clock.advance(60_000);
+    assert.strictEqual(one.connection.replyPort(), FIRST_PORT + 9);
+    const ports = one.sent("/loopgen/hello").map((hello) => hello[5]);
+    assert.deepStrictEqual(new Set(ports), new Set([FIRST_PORT, FIRST_PORT + 9]));
   });
 
   test("one that is taken over while there is no server is given up too", () => {
@@ -398,6 +447,8 @@ describe("the server", () => {
     for (let i = 0; i < 9; i += 1) one.connection.hello();
     assert.strictEqual(one.sent("/loopgen/hello").length, before + 9);
     net.loses = () => false;
+    clock.advance(20_000);
+    assert.deepStrictEqual(one.states(), ["opening", "searching", "connected"]);
     server.welcome = { ...WELCOME, state: "working" };
     one.connection.hello();
     clock.advance(10);
@@ -416,6 +467,15 @@ describe("another server port", () => {
     clock.advance(500);
     assert.strictEqual(one.told.at(-1)[1].version, "0.2.0");
     assert.deepStrictEqual([server.clients.size, other.clients.get("a")], [0, FIRST_PORT]);
+  });
+
+  test("is asked at once on demand", () => {
+    const { clock, net, one } = connected();
+    new Server(net, 11300);
+    one.connection.toPort(11300);
+    one.connection.hello();
+    clock.advance(10);
+    assert.strictEqual(one.states().at(-1), "connected");
   });
 
   test("is not found by a late welcome of the old one", () => {

@@ -130,6 +130,7 @@ ANSWERS: Mapping[str, Sequence[tuple[Value, ...]]] = {
 
 TEMPOS: Sequence[float] = (
     20.0, 20.0078125, 32.0, 60.22999954223633, 60.23, 63.99999, 64.00001, 99.99, 119.99, 120.0, 120.1, 120.33333,
+    64 + 2**-18, 64 + 3 * 2**-18,  # halfway between two floats
     361 / 3, 127.9, 127.90000152587891, 127.953125, 127.95312512, 128.0, 174.5, 255.99998, 256.00003, 511.99, 512.0,
     998.99, 998.9999, 999.0,
 )  # fmt: skip
@@ -166,7 +167,7 @@ def clip(notes: int) -> dict[str, Any]:
                 "pitch": (36 + 7 * i) % 128,
                 "start": i / 4,
                 "duration": 1 / 3 if i % 3 else 1.0,
-                "velocity": 0.5 + i % 127,
+                "velocity": 0.25 + i * 1.25 % 126,
             }
             for i in range(notes)
         ],
@@ -183,7 +184,7 @@ def message(name: str, *groups: Mapping[str, Any], **values: Any) -> Atoms:
 
 def melody_messages(id_: str, given: Mapping[str, Any], offset: int = -1) -> list[Atoms]:
     """The messages of a clip, or those of its notes from an offset on."""
-    notes = [{**note, "velocity": int(note["velocity"] + 0.5)} for note in given["notes"]]
+    notes = [{**note, "velocity": max(1, int(note["velocity"] + 0.5))} for note in given["notes"]]
     begin = [message("melody/begin", id=id_, count=len(notes), length=given["length"])] if offset < 0 else []
     chunks = [
         message("melody/notes", *notes[at : at + NOTES_A_MESSAGE], id=id_, offset=at)
