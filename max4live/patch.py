@@ -76,7 +76,7 @@ _CACHED = {("panel", "bgfillcolor"): "bgcolor", ("umenu", "bgfillcolor"): None}
 """Where Max keeps the last colour beside the theme's name: in the same attribute, but for these."""
 _OWN = frozenset({"class", "at", "shown", "text", "colors", "title", "info", "parameter", "outlets"})
 _CORD = re.compile(r"(\w+) (\d+) > (\w+) (\d+)")
-_GRID = (116, 36)
+_GRID = (140, 36)
 """Pixels between columns and rows of the patching view."""
 
 
@@ -167,7 +167,7 @@ def _patcher(text: Mapping[str, Any]) -> dict[str, Any]:
         "fileversion": 1,
         "appversion": {"major": 8, "minor": 6, "revision": 0, "architecture": "x64", "modernui": 1},
         "classnamespace": "box",
-        "rect": [80.0, 100.0, 1640.0, 640.0],
+        "rect": [80.0, 100.0, 1480.0, 620.0],
         "openrect": [0.0, 0.0, width, float(HEIGHT)],
         "bglocked": 0,
         "openinpresentation": 1,

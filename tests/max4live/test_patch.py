@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,14 @@ def test_the_presentation_lies_on_a_grid() -> None:
     assert {140.0, 252.0, 412.0} <= ends
     assert max(ends) == PATCHER["devicewidth"] - min(box["presentation_rect"][0] for box in SEEN.values()) - 2
     assert max(box["presentation_rect"][1] + box["presentation_rect"][3] for box in SEEN.values()) == 169 - 7
+
+
+def test_nothing_lies_over_anything_else_for_who_opens_the_editor() -> None:
+    boxes = [entry["box"] for entry in PATCHER["boxes"] if entry["box"]["maxclass"] != "panel"]
+    for one, other in combinations(boxes, 2):
+        (x, y, w, h), (left, top, width, height) = one["patching_rect"], other["patching_rect"]
+        apart = x + w <= left or left + width <= x or y + h <= top or top + height <= y
+        assert apart, (one["id"], other["id"])
 
 
 def test_colours_follow_the_theme() -> None:
