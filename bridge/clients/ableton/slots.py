@@ -21,7 +21,7 @@ IMPORTING = 5.0
 """Seconds that Live may take to read a file."""
 
 EXACT = 1e-3
-"""Beats by which a 32-bit float may be off in a loop of 256 bars."""
+"""Beats by which a file's end may be off: it is rounded to a sample, and told as a 32-bit float."""
 
 BEATS_MODE = 0
 """Warp mode Beats: leaves audio at its own tempo as it is."""
