@@ -58,6 +58,7 @@ CLASSES = {
 """What a user sees."""
 
 OBJECTS = {
+    "i": Kind(2, ("int",)),
     "js": Kind(1, ()),
     "live.banks": Kind(1, ("",)),
     "live.thisdevice": Kind(1, ("bang", "int", "int")),
