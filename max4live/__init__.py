@@ -1,1 +1,1 @@
-"""The Max for Live device: its sources (``src``), and what makes ``Loopgen.amxd`` of them, checks, draws, installs it."""
+"""The Max for Live device: its sources (``src``), and what builds ``Loopgen.amxd`` of them, checks and installs it."""
