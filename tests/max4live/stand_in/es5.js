@@ -80,6 +80,15 @@ const OWN_PARSER = `
  * inside Node), or null if there is neither; then nothing was checked, and a warning says so.
  */
 function checkSyntax(source, name) {
+  if (!passed.has(source)) {
+    passed.set(source, parsedBy(source, name));
+  }
+  return passed.get(source);
+}
+
+const passed = new Map(); // a test opens the same device many times
+
+function parsedBy(source, name) {
   const parsers = [
     ["acorn", "acorn", ["--ecma5", "--silent"], (result) => result.error && result.error.code === "ENOENT"],
     ["node", process.execPath, ["--expose-internals", "-e", OWN_PARSER], (result) => /Cannot find module|bad option/.test(result.stderr)],

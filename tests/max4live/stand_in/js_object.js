@@ -70,7 +70,7 @@ class Js extends MaxObject {
     const isName = typeof first === "string";
     const named = isName ? first : message.length > 1 ? "list" : Number.isInteger(first) ? "msg_int" : "msg_float";
     const args = isName ? rest : message;
-    const name = this.has(named) ? named : this.has("anything") ? "anything" : null;
+    const name = [named, named === "msg_int" ? "msg_float" : named, "anything"].find((one) => this.has(one));
     if (!name) {
       this.device.post(`js: ${this.file}: no function ${isName ? first : named}`);
       return;

@@ -327,6 +327,10 @@ function liveApiFor(live, host) {
         if (known.type === "writes") {
           mayWrite();
         }
+        // A wrong number of arguments is a type error to Live. (`fire` has optional ones.)
+        if (values.length !== object[name].length && name !== "fire") {
+          throw new Refusal("the number of arguments", "type");
+        }
         const result = object[name](...values);
         if (known.type === "writes") {
           live.undo.wrote();

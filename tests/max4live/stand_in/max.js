@@ -27,7 +27,7 @@ const DEFAULTS = {
   menuText: "symbol", // or "words": whether a menu's text is one symbol
 };
 
-const STATIC_HIDDEN = 2; // parameter_invisible: 0 automated and stored, 1 stored only, 2 hidden
+const HIDDEN = 2; // parameter_invisible: 0 automated and stored, 1 stored only, 2 hidden
 
 class Device {
   constructor(file, options) {
@@ -103,25 +103,31 @@ class Device {
 
   start() {
     this.objects.forEach((object) => object.loaded());
-    const ready = () => {
-      this.isReady = true;
-      this.objects.filter((object) => object instanceof ThisDevice).forEach((object) => object.ready());
-    };
     if (this.options.order === "bang first") {
-      ready();
-      this.restore();
+      this.bang();
+      this.restore(this.options.stored);
     } else {
-      this.restore();
-      ready();
+      this.loadPreset(this.options.stored);
     }
   }
 
+  bang() {
+    this.isReady = true;
+    this.objects.filter((object) => object instanceof ThisDevice).forEach((object) => object.ready());
+  }
+
+  /** A preset: values as `stored` has them. [live.thisdevice] bangs again "every time a new preset is loaded". */
+  loadPreset(stored) {
+    this.restore(stored);
+    this.bang();
+  }
+
   /** Stored values, else initial ones; a parameter that has neither keeps still. */
-  restore() {
+  restore(stored) {
     for (const object of this.objects.filter((one) => one.parameter && one.restore)) {
       const { parameter_longname: name, parameter_initial_enable: hasInitial, parameter_initial: initial } = object.parameter;
-      if (Object.hasOwn(this.options.stored, name) && object.parameter.parameter_invisible !== STATIC_HIDDEN) {
-        object.restore(this.options.stored[name]);
+      if (Object.hasOwn(stored, name) && object.parameter.parameter_invisible !== HIDDEN) {
+        object.restore(stored[name]);
       } else if (hasInitial) {
         object.restore(initial);
       }
@@ -229,7 +235,7 @@ class Device {
 
   /** What the Live set would keep: the parameters that are not hidden, by their long names. */
   stored() {
-    const kept = this.objects.filter((object) => object.parameter && object.parameter.parameter_invisible !== STATIC_HIDDEN);
+    const kept = this.objects.filter((object) => object.parameter && object.parameter.parameter_invisible !== HIDDEN);
     return Object.fromEntries(kept.map((object) => [object.parameter.parameter_longname, structuredClone(object.value ?? object.text)]));
   }
 

@@ -87,7 +87,9 @@ class TextEdit extends Box {
 class UMenu extends Box {
   constructor(...given) {
     super(...given);
-    this.items = (this.box.items || []).filter((item) => item !== ",");
+    // In a patch the items' words stand in one list, with commas between the items.
+    const words = this.box.items || [];
+    this.items = words.length ? words.join("\n").split("\n,\n").map((item) => item.replaceAll("\n", " ")) : [];
     this.value = 0;
   }
 
