@@ -149,11 +149,11 @@ Live.prototype.node = function (id) {
 
 Live.prototype.knows = function (node, name) {
   var api = this.point(node.id);
-  var type = api ? String(api.type) : "";
-  if (api && !this.known.hasOwnProperty(type)) {
-    this.known[type] = " " + String(api.info).replace(/\s+/g, " ") + " ";
+  var kind = api ? api.type + " " + bare(api.path).replace(/\d+/g, "") : ""; // all views are of type View
+  if (api && !this.known.hasOwnProperty(kind)) {
+    this.known[kind] = " " + String(api.info).replace(/\s+/g, " ") + " ";
   }
-  return api !== null && new RegExp(" (property|child|children|function) " + name + " ").test(this.known[type]);
+  return api !== null && new RegExp(" (property|child|children|function) " + name + " ").test(this.known[kind]);
 };
 
 /**

@@ -13,8 +13,7 @@ var SCENE = /^live_set scenes (\d+)$/;
 
 /** Whether a track has slots that audio clips go into: an audio track, no group, no return and not Main. */
 function takesAudio(track) {
-  return track.number("has_audio_input") === 1 && track.number("has_midi_input") === 0 &&
-    track.number("is_foldable") === 0 && TRACK.test(track.path);
+  return track.number("has_audio_input") === 1 && track.number("is_foldable") === 0 && TRACK.test(track.path);
 }
 
 function isFrozen(track) {
@@ -127,9 +126,18 @@ function atLeast(version, first) {
   return true;
 }
 
-/** A path as Live's own parser takes it: to that, a backslash is an escape. */
-function forLive(path) {
-  return /^([A-Za-z]:|\\\\)/.test(path) ? path.replace(/\\/g, "/") : path;
+/**
+ * Have Live make a clip of a file, and return it, or null. A refusal is posted to Max's console and looks like any
+ * other answer: only the slot tells. To Live's parser a backslash is an escape, and it has been said to end a path at a
+ * space that is not in quotes.
+ */
+function load(slot, path) {
+  var text = /^([A-Za-z]:|\\\\)/.test(path) ? path.replace(/\\/g, "/") : path;
+  slot.call("create_audio_clip", text);
+  if (slot.number("has_clip") !== 1 && text.indexOf(" ") >= 0) {
+    slot.call("create_audio_clip", '"' + text + '"');
+  }
+  return slot.number("has_clip") === 1 ? slot.ref("clip") : null;
 }
 
 /**
@@ -271,9 +279,7 @@ Placer.prototype.create = function (job) {
     this.fail(job, "no_slot", 'The track "' + job.track.text("name") + '" is full, and Live added no scene.');
     return;
   }
-  job.slot.call("create_audio_clip", forLive(job.loop.path));
-  // Live posts a refusal to Max's console and returns as ever: only the slot tells.
-  job.clip = job.slot.number("has_clip") === 1 ? job.slot.ref("clip") : null;
+  job.clip = load(job.slot, job.loop.path);
   if (!job.clip) {
     this.fail(job, "refused", "Live did not take the file: the track may be recording, or the file has been moved.");
     return;

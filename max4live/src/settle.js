@@ -56,8 +56,8 @@ Settling.prototype.look = function () {
     return {code: "clip_gone", reason: "The clip was removed while it was being set up."};
   }
   faults = warp.faults(this.clip, this.beats);
-  if (this.guess === null && faults.indexOf("warping") < 0 && faults.indexOf("file") < 0) {
-    this.guess = warp.guess(this.clip); // while it is Live's own: setting the region hides it
+  if (faults.indexOf("warping") < 0 && (this.guess === null || faults.indexOf("region") >= 0)) {
+    this.guess = warp.guess(this.clip); // while it can be seen: setting the region hides it
   }
   if (faults.length === 0 || faults.join() === "blind") {
     if (this.right) {
