@@ -1,4 +1,4 @@
-// connection.js and protocol.js against the real server, over real sockets that behave as [udpsend] and [udpreceive] do.
+// connection.js and protocol.js against the real server, over real sockets that do as [udpsend] and [udpreceive] do.
 "use strict";
 
 const assert = require("node:assert");
@@ -110,7 +110,9 @@ class Instance {
   close() {
     this.connection.stop();
     assert.strictEqual(this.timers.size, 0);
-    [this.ear, this.out, this.knocker].forEach((socket) => { try { if (socket) socket.close(); } catch { /* twice */ } });
+    [this.ear, this.out, this.knocker].forEach((socket) => {
+      try { if (socket) socket.close(); } catch { /* twice */ }
+    });
     this.ear = null;
   }
 }
