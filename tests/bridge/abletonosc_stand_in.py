@@ -167,10 +167,8 @@ class StandIn:
 
     def _run(self) -> None:
         while not self._ends.wait(self.round):
-            if self.is_busy.is_set():
-                continue
             try:
-                while True:
+                while not self.is_busy.is_set():
                     self._socket.setblocking(False)
                     self._process(OscMessage(self._socket.recvfrom(65_536)[0]))
             except BlockingIOError:

@@ -344,7 +344,7 @@ def test_answers_to_others_and_nonsense_are_not_taken() -> None:
 
 def test_late_answers_are_not_taken_for_those_of_the_next_question() -> None:
     song = a_set()
-    with StandIn(song) as stand_in, Live(stand_in.port, stand_in.reply_port, patience=0.3) as live:
+    with StandIn(song) as stand_in, Live(stand_in.port, stand_in.reply_port, patience=0.5) as live:
         stand_in.is_busy.set()
         with pytest.raises(ServerUnreachable, match="AbletonOSC does not answer"):
             songs.read(live)

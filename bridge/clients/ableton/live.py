@@ -114,6 +114,7 @@ class Live:
             if message.address == LAST:
                 self._owed -= 1
                 is_heard = True
+                deadline = time.monotonic() + patience  # it has begun to answer: the next is on its way, or lost
             elif message.address == _ERROR:
                 self.trouble = _reason(message)
             else:
