@@ -14,7 +14,7 @@ const FUNCTION = "length name prototype arguments caller constructor toString";
 
 /**
  * ECMAScript 5's own properties, by object; globals first. What Max's engine has beyond them is not relied on. (RegExp's
- * `flags` and its kin are newer, but V8's own `replace` reads them.)
+ * `flags` and its kin are newer, but V8's own `replace` reads them, as it reads Error's `stackTraceLimit`.)
  */
 const KEPT = {
   "": "Object Function Array String Boolean Number Date RegExp Error EvalError RangeError ReferenceError SyntaxError TypeError URIError Math JSON NaN Infinity undefined eval parseInt parseFloat isNaN isFinite decodeURI decodeURIComponent encodeURI encodeURIComponent escape unescape",
@@ -33,7 +33,7 @@ const KEPT = {
   Date: "parse UTC now",
   RegExp: "",
   "RegExp.prototype": "exec test source global ignoreCase multiline lastIndex flags hasIndices sticky unicode dotAll unicodeSets",
-  Error: "",
+  Error: "stackTraceLimit",
   "Error.prototype": "message",
   Math: "E LN10 LN2 LOG2E LOG10E PI SQRT1_2 SQRT2 abs acos asin atan atan2 ceil cos exp floor log max min pow random round sin sqrt tan",
   JSON: "parse stringify",
@@ -47,6 +47,21 @@ function strip(kept) {
   const all = Object.getOwnPropertyNames;
   const remove = Reflect.deleteProperty;
   const world = this;
+  // Number.EPSILON and two others cannot be deleted: a constructor without them takes Number's place.
+  const Original = world.Number;
+  const Number = function Number(value) {
+    const number = arguments.length ? Original(value) : 0;
+    return this instanceof Number ? new Original(number) : number;
+  };
+  kept.Number.forEach((key) => {
+    const known = Object.getOwnPropertyDescriptor(Original, key);
+    if (known && typeof known.value === "number" && key !== "length") {
+      Object.defineProperty(Number, key, known);
+    }
+  });
+  Number.prototype = Original.prototype;
+  Number.prototype.constructor = Number;
+  world.Number = Number;
   const objects = Object.keys(kept).map((path) => [path, path.split(".").reduce((at, key) => (key ? at[key] : at), world)]);
   for (const [path, object] of objects) {
     for (const key of all(object)) {
