@@ -25,15 +25,6 @@ exports.find = function (live) {
 };
 
 /**
- * The part of a clip that plays, in beats of its own time: `{start, end}`. A looping clip repeats its loop (it begins
- * once at its start marker, but what comes round is the loop); any other plays from start marker to end marker.
- */
-function region(clip) {
-  var names = clip.number("looping") ? ["loop_start", "loop_end"] : ["start_marker", "end_marker"];
-  return {start: clip.number(names[0]), end: clip.number(names[1])};
-}
-
-/**
  * Live's notes in a region, `[{pitch, start, duration, velocity}]` from its start, sorted; what begins before it or
  * reaches past its end is cut. Notes that never sound are left out: deactivated, of no chance, velocity or length.
  */
@@ -76,23 +67,22 @@ function notesOf(answer) {
  * `{problem}` in words. A clip that is deactivated can be read as well: its notes are still its notes.
  */
 exports.read = function (clip) {
-  var name = clip.text("name");
-  var called = name ? 'The clip "' + name + '"' : "The clip";
-  var part, notes;
+  var name, called, start, end, notes;
   if (!clip.alive()) {
     return {problem: "The clip is no longer there. Open a MIDI clip, or switch Clip off."};
   }
+  name = clip.text("name");
+  called = name ? 'The clip "' + name + '"' : "The clip";
   if (playsDrums(clip)) {
     return {problem: called + " plays a Drum Rack: drums are no melody. Open a clip with pitches, or switch Clip off."};
   }
-  part = region(clip);
-  if (!(part.end - part.start > TINY)) {
-    return {problem: called + " has no length. Give it a loop, or switch Clip off."};
-  }
+  // Of a clip that does not loop these are its start and end; one that does begins at its start marker once, but what
+  // comes round is the loop.
+  start = clip.number("loop_start");
+  end = clip.number("loop_end");
   // Live demands all 128 pitches at once, and gives the notes that begin in the time asked for.
   notes = exports.melody(
-    notesOf(clip.call("get_notes_extended", 0, 128, part.start - LOOK_BACK, part.end - part.start + LOOK_BACK)),
-    part.start, part.end
+    notesOf(clip.call("get_notes_extended", 0, 128, start - LOOK_BACK, end - start + LOOK_BACK)), start, end
   );
   if (!notes.length) {
     return {problem: called + " has no notes that sound in its loop. Draw some, or switch Clip off."};
@@ -103,5 +93,5 @@ exports.read = function (clip) {
         " can be followed. Shorten the loop."
     };
   }
-  return {name: name, length: part.end - part.start, notes: notes};
+  return {name: name, length: end - start, notes: notes};
 };

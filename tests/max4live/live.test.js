@@ -164,8 +164,10 @@ for (const firstCall of ["deferred", "immediate"]) {
     set.setTempo(91);
     await set.idle();
     assert.strictEqual(told.at(-1), 91);
-    observer.stop();
     const before = [...told];
+    set.setTempo(95); // Live has yet to tell of this one
+    observer.stop();
+    assert.ok(![...set.observers].some((one) => one.watches(set.song, ["tempo"])), "Live is still watching");
     set.setTempo(100);
     await set.idle();
     observer.stop();

@@ -161,6 +161,14 @@ const UNFIT = [
   ["Bass", /"Bass" is frozen/],
 ];
 
+test("of two tracks of one name, one that is not frozen is taken", () => {
+  const { set, aim } = studio();
+  const second = set.addAudioTrack("Bass");
+  assert.strictEqual(aim({ track: "Bass" }).track, set.tracks[2].id);
+  set.freeze(2);
+  assert.strictEqual(aim({ track: "Bass" }).track, second.id);
+});
+
 for (const [track, problem] of UNFIT) {
   test(`nothing can be placed on ${track}`, () => {
     const { set, aim } = studio();
