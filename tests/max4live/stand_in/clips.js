@@ -14,8 +14,8 @@ class Clip extends LomObject {
     Object.assign(this, {
       name: "",
       color: 0xffa529,
-      muted: false,
-      looping,
+      muted: 0,
+      looping: Number(looping),
       is_playing: false,
       is_recording: false,
       is_triggered: false,
@@ -213,7 +213,7 @@ class AudioClip extends Clip {
       file_path: path,
       sample_length: file.frames,
       sample_rate: file.rate,
-      warping: live.warp.warped,
+      warping: Number(live.warp.warped),
       warp_mode: live.warp.mode,
       available_warp_modes: [0, 1, 2, 3, 4, 6],
       gain: 0.4,
@@ -224,6 +224,10 @@ class AudioClip extends Clip {
     this.warp = new WarpMarkers(seconds, beats);
     this.span(this.warping ? beats : seconds);
     live.later(live.warp.settle, () => this.settle(beats));
+  }
+
+  get file() {
+    return this.file_path;
   }
 
   get warp_markers() {
@@ -251,11 +255,11 @@ class AudioClip extends Clip {
   put(name, value) {
     switch (name) {
       case "warping":
-        if (value !== this.warping) {
+        if (Boolean(value) !== Boolean(this.warping)) {
           const turn = value ? (seconds) => this.warp.beatAt(seconds) : (beats) => this.warp.secondsAt(beats);
           this.loop = this.loop.map(turn);
           this.markers = this.markers.map(turn);
-          this.looping = value ? this.looping : false;
+          this.looping = value ? this.looping : 0;
         }
         super.put(name, value);
         break;

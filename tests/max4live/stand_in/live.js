@@ -40,6 +40,15 @@ const DEFAULTS = {
 
 const WARP = { warped: true, mode: 0, settle: 30, guess: 1 };
 
+/** Options over their defaults; one that there is not would be passed over in silence, and is an error instead. */
+function chosen(name, defaults, options) {
+  const unknown = Object.keys(options).filter((key) => !Object.hasOwn(defaults, key));
+  if (unknown.length) {
+    throw new Error(`${name} has no option ${unknown.join(", ")}; it has ${Object.keys(defaults).join(", ")}`);
+  }
+  return { ...defaults, ...options };
+}
+
 /** Undo steps: each write is one, unless a script brackets several. */
 class Undo {
   constructor() {
@@ -70,8 +79,8 @@ class Undo {
 
 class Live {
   constructor(options = {}) {
-    const { scenes, undoSteps, ...rest } = { ...DEFAULTS, ...options };
-    Object.assign(this, rest, { warp: { ...WARP, ...options.warp }, showsUndoSteps: undoSteps });
+    const { scenes, undoSteps, warp, ...rest } = chosen("Live", DEFAULTS, options);
+    Object.assign(this, rest, { warp: chosen("warp", WARP, warp), showsUndoSteps: undoSteps });
     this.undo = new Undo();
     this.console = [];
     this.refused = [];
@@ -175,7 +184,7 @@ class Live {
     const slot = this.slotOf(track, scene);
     const clip = slot.create_clip(details.length || 4);
     const { name = "", looping = true, loop = clip.loop, markers = clip.markers } = details;
-    Object.assign(clip, { name, looping, loop: [...loop], markers: [...markers] });
+    Object.assign(clip, { name, looping: Number(looping), loop: [...loop], markers: [...markers] });
     clip.addNotes((details.notes || []).map(({ start, start_time = start, ...note }) => ({ start_time, ...note })));
     return clip;
   }
@@ -386,4 +395,4 @@ class Live {
   }
 }
 
-module.exports = { Live, Refusal };
+module.exports = { Live, Refusal, chosen };

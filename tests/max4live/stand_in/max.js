@@ -12,13 +12,14 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const amxd = require("./amxd");
-const { Live } = require("./live");
+const { Live, chosen } = require("./live");
 const { Js } = require("./js_object");
 const { OBJECTS, MessageBox, ThisDevice, Receive, atomsOf } = require("./max_objects");
 const { UDP } = require("./udp_objects");
 const { UI } = require("./ui_objects");
 
 const DEFAULTS = {
+  live: null, // the set that the device is in; else a new one
   stored: {}, // values of parameters by their long names, as a Live set kept them
   track: null, // where the device sits: index, name or track; else the first
   order: "parameters first", // or "bang first"
@@ -32,7 +33,7 @@ const HIDDEN = 2; // parameter_invisible: 0 automated and stored, 1 stored only,
 class Device {
   constructor(file, options) {
     this.path = file;
-    this.options = { ...DEFAULTS, ...options };
+    this.options = chosen("a device", DEFAULTS, options);
     this.console = [];
     this.faults = [];
     this.sent = [];
@@ -289,7 +290,7 @@ function filesBeside(file) {
   return Object.fromEntries(scripts.map((name) => [name, fs.readFileSync(path.join(folder, name), "utf8")]));
 }
 
-/** Opens a device; `options` are DEFAULTS above and `live`, the set that it is in. */
+/** Opens a device; `options` as DEFAULTS above has them. */
 function open(file, options = {}) {
   return new Device(String(file), options);
 }

@@ -29,11 +29,11 @@ class LomObject {
 
   /** What LiveAPI's `set` does once the value's type has been found right. */
   put(name, value) {
-    if (this[name] === value) {
-      return;
+    const plain = (one) => (typeof one === "boolean" ? Number(one) : one); // Max knows no truths but 1 and 0
+    if (plain(this[name]) !== plain(value)) {
+      this[name] = plain(value);
+      this.live.changed(this, name);
     }
-    this[name] = value;
-    this.live.changed(this, name);
   }
 
   delete() {
