@@ -133,9 +133,19 @@ function atLeast(version, first) {
  */
 function load(slot, path) {
   var text = /^([A-Za-z]:|\\\\)/.test(path) ? path.replace(/\\/g, "/") : path;
-  slot.call("create_audio_clip", text);
-  if (slot.number("has_clip") !== 1 && text.indexOf(" ") >= 0) {
-    slot.call("create_audio_clip", '"' + text + '"');
+  var spellings = text.indexOf(" ") >= 0 ? [text, '"' + text + '"'] : [text];
+  var fault = null;
+  spellings.forEach(function (spelling) {
+    try {
+      if (slot.number("has_clip") !== 1) {
+        slot.call("create_audio_clip", spelling);
+      }
+    } catch (error) {
+      fault = error;
+    }
+  });
+  if (slot.number("has_clip") !== 1 && fault) {
+    throw fault;
   }
   return slot.number("has_clip") === 1 ? slot.ref("clip") : null;
 }

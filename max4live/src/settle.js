@@ -10,8 +10,12 @@ var warp = require("./warp");
 /** Milliseconds after each look that found something to mend; when they are used up, that was it. */
 var WAITS = [50, 50, 100, 200, 400, 800, 1600];
 
-/** Milliseconds after which all must still be as it was found right. */
+/**
+ * Milliseconds after which all must still be as it was found right, and so many more for each second of audio: Live
+ * goes on to analyse the file, and what it finds may change the grid.
+ */
 var CONFIRM = 200;
+var CONFIRM_A_SECOND = 20;
 
 /** Give a clip its name: Live's parser may keep only the first of several words, unless they stand in quotes. */
 function rename(clip, name) {
@@ -64,7 +68,7 @@ Settling.prototype.look = function () {
       return {repaired: this.repaired, warning: faults.length ? this.doubt() : ""};
     }
     this.right = true;
-    return {wait: CONFIRM};
+    return {wait: CONFIRM + CONFIRM_A_SECOND * warp.duration(this.clip)};
   }
   this.right = false;
   if (this.attempt === WAITS.length) {

@@ -10,6 +10,9 @@
 /** In beats: half a millisecond at 120 BPM. A file of whole frames is never exactly its beats long. */
 var NEAR = 0.001;
 
+/** In beats: a loop of nearly the right length would drift. Every meter's lengths are numbers that doubles hold. */
+var EXACT = 1e-6;
+
 /** In seconds: markers closer than this are at the same place of the file. */
 var SAME = 0.0005;
 
@@ -56,10 +59,10 @@ exports.straight = function (markers, duration, beats) {
 };
 
 /** How long the clip's file is, in seconds; 0 while Live has not read it yet. */
-function durationOf(clip) {
+exports.duration = function (clip) {
   var rate = clip.number("sample_rate");
   return rate > 0 ? clip.number("sample_length") / rate : 0;
-}
+};
 
 /**
  * What is not yet as it must be: some of "warping", "looping", "file" (not read yet), "grid", "blind" (Live does not
@@ -67,7 +70,7 @@ function durationOf(clip) {
  */
 exports.faults = function (clip, beats) {
   var faults = [];
-  var duration = durationOf(clip);
+  var duration = exports.duration(clip);
   var markers;
   if (clip.number("warping") !== 1) {
     return ["warping"]; // until then all positions are seconds
@@ -84,9 +87,9 @@ exports.faults = function (clip, beats) {
     faults.push("grid");
   }
   if (["loop_start", "start_marker"].some(function (name) {
-    return Math.abs(clip.number(name)) > NEAR;
+    return Math.abs(clip.number(name)) > EXACT;
   }) || ["loop_end", "end_marker", "length"].some(function (name) {
-    return Math.abs(clip.number(name) - beats) > NEAR;
+    return Math.abs(clip.number(name) - beats) > EXACT;
   })) {
     faults.push("region");
   }
@@ -96,7 +99,7 @@ exports.faults = function (clip, beats) {
 /** How many beats Live takes the whole file for. */
 exports.guess = function (clip) {
   var markers = markersOf(clip);
-  return markers.length > 1 ? exports.beatAt(markers, durationOf(clip)) : clip.number("end_marker");
+  return markers.length > 1 ? exports.beatAt(markers, exports.duration(clip)) : clip.number("end_marker");
 };
 
 /**
@@ -105,7 +108,7 @@ exports.guess = function (clip) {
  * `short`: pin the last frame instead of the file's very end, for when Live finds the end to lie outside of the file.
  */
 function straighten(clip, beats, short) {
-  var duration = durationOf(clip);
+  var duration = exports.duration(clip);
   var end = short ? duration - 1 / clip.number("sample_rate") : duration;
   var visible;
 
@@ -137,7 +140,7 @@ function straighten(clip, beats, short) {
 
 /** Set a property that is not as it must be: each write may be a step of Live's undo. */
 function put(clip, property, value) {
-  if (Math.abs(clip.number(property) - value) > NEAR) {
+  if (Math.abs(clip.number(property) - value) > EXACT) {
     clip.set(property, value);
   }
 }

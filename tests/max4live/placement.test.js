@@ -290,7 +290,7 @@ test("while Live has yet to switch warping on, positions are seconds, and none i
 test("what was right is looked at again after each repair: Live may change its mind twice", async () => {
   const { set, aim, start } = studio({ warp: { settle: 100, guess: 2 } });
   const placed = start(aim());
-  await pass(360);
+  await pass(500);
   const { clip } = set.tracks[0].slots[0];
   assert.strictEqual(clip.warp.visible.length, 2, "repaired once");
   clip.warp.visible = [{ sample_time: 0, beat_time: 0 }];
@@ -299,12 +299,27 @@ test("what was right is looked at again after each repair: Live may change its m
   assertLoops(clip, 16);
 });
 
-test("names and paths of several words survive where Live would split them", async () => {
-  const { set, aim, place } = studio({ text: "split" });
-  const result = await place(aim(), { name: "dub techno 120 #2" });
-  assert.strictEqual(result.placed, true, result.reason);
-  assert.strictEqual(set.tracks[0].slots[0].clip.name, "dub techno 120 #2");
-  assertLoops(set.tracks[0].slots[0].clip, 16);
+for (const refusals of ["post", "throw"]) {
+  test(`names and paths of several words survive where Live would split them (${refusals})`, async () => {
+    const { set, aim, place } = studio({ text: "split", refusals });
+    const result = await place(aim(), { name: "dub techno 120 #2" });
+    assert.strictEqual(result.placed, true, result.reason);
+    assert.strictEqual(set.tracks[0].slots[0].clip.name, "dub techno 120 #2");
+    assertLoops(set.tracks[0].slots[0].clip, 16);
+  });
+}
+
+test("a length that is only nearly right is set right: it would drift", async () => {
+  const { set, aim, place } = studio({ tempo: 32.565 });
+  assert.strictEqual((await place(aim(), { beats: 3.5, bpm: "32.565" })).placed, true);
+  assertLoops(set.tracks[0].slots[0].clip, 3.5);
+});
+
+test("a long file is given the time that Live takes to analyse it", async () => {
+  const { set, aim, place } = studio({ warp: { guess: 2, settle: 900 } });
+  const result = await place(aim(), { beats: 128 });
+  assert.deepStrictEqual([result.placed, result.repaired], [true, true]);
+  assertLoops(set.tracks[0].slots[0].clip, 128);
 });
 
 const PATHS = [
