@@ -51,7 +51,12 @@ test("a device that is being worked on: its patch alone", () => {
 });
 
 test("a frozen device: its patch and its files", () => {
-  assert.deepEqual(amxd.parse(device(frozen(), "aaaa", 7)), { kind: "audio", frozen: true, patch: PATCH, files: { "logic.js": "var a = 1;\n" } });
+  assert.deepEqual(amxd.parse(device(frozen(), "aaaa", 7)), {
+    kind: "audio",
+    frozen: true,
+    patch: PATCH,
+    files: { "logic.js": "var a = 1;\n" },
+  });
 });
 
 test("what Max would not open is refused, and why is said", () => {

@@ -3,189 +3,59 @@
 const { test } = require("node:test");
 const assert = require("node:assert/strict");
 const dgram = require("node:dgram");
-const fs = require("node:fs");
-const os = require("node:os");
-const path = require("node:path");
-const vm = require("node:vm");
-const es5 = require("./stand_in/es5");
-const osc = require("./stand_in/osc");
-const max = require("./stand_in/max");
+const { device, script, parameter, log, LISTENER, MADE } = require("./stand_in/by_hand");
 const { Live } = require("./stand_in/live");
-
-const MADE = [];
-const FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), "loopgen-max-"));
-test.afterEach(() => {
-  while (MADE.length) {
-    MADE.pop().close();
-  }
-});
-process.on("exit", () => fs.rmSync(FOLDER, { recursive: true, force: true }));
-
-function parameter(longname, details) {
-  return { saved_attribute_attributes: { valueof: { parameter_longname: longname, ...details } } };
-}
-
-/**
- * A device of boxes and cords. A box is a text ("prepend foo") or the fields of one; its name is its varname. Boxes lie
- * beside each other from left to right in the order given.
- */
-function device(boxes, cords = [], { script = "", ...options } = {}) {
-  const names = Object.keys(boxes);
-  const made = names.map((name, index) => {
-    const given = typeof boxes[name] === "string" ? { maxclass: "newobj", text: boxes[name] } : boxes[name];
-    const box = { id: `obj-${index + 1}`, varname: name, numinlets: 2, numoutlets: 4, patching_rect: [index * 50, 0, 40, 20] };
-    return { box: { ...box, ...given } };
-  });
-  const lines = cords.map((text) => {
-    const [, from, outlet, to, inlet] = /^(\S+) (\d+) > (\S+) (\d+)$/.exec(text);
-    const id = (name) => `obj-${names.indexOf(name) + 1}`;
-    return { patchline: { source: [id(from), Number(outlet)], destination: [id(to), Number(inlet)] } };
-  });
-  const folder = fs.mkdtempSync(path.join(FOLDER, "device-"));
-  fs.writeFileSync(path.join(folder, "logic.js"), script);
-  const chunk = (tag, data) => {
-    const size = Buffer.alloc(4);
-    size.writeUInt32LE(data.length);
-    return Buffer.concat([Buffer.from(tag), size, data]);
-  };
-  const patch = Buffer.from(JSON.stringify({ patcher: { boxes: made, lines } }) + "\n\0");
-  const file = path.join(folder, "Test.amxd");
-  fs.writeFileSync(file, Buffer.concat([chunk("ampf", Buffer.from("aaaa")), chunk("meta", Buffer.alloc(4)), chunk("ptch", patch)]));
-  const opened = max.open(file, options);
-  MADE.push(opened);
-  return opened;
-}
-
-/** A [js] that writes down in `log` what comes in. */
-const LISTENER = `
-  "use strict";
-  var log = [];
-  this.outlets = 4;
-  function anything() { log.push([messagename].concat(arrayfromargs(arguments))); }
-  function msg_int(value) { log.push(["msg_int", value]); }
-  function msg_float(value) { log.push(["msg_float", value]); }
-  function list() { log.push(["list"].concat(arrayfromargs(arguments))); }
-`;
-
-function log(opened) {
-  return JSON.parse(JSON.stringify(opened.find("logic").world.log));
-}
-
-function script(source, boxes = {}, cords = [], options = {}) {
-  return device({ ready: "live.thisdevice", logic: "js logic.js", ...boxes }, ["ready 0 > logic 0", ...cords], { script: source, ...options });
-}
-
-test("a script calls nothing that came after ES5", () => {
-  const context = es5.createContext();
-  const missing = (expression) => vm.runInContext(`typeof ${expression}`, context) === "undefined";
-  const later =
-    "Promise Map Set WeakMap Symbol Proxy Reflect Uint8Array ArrayBuffer BigInt globalThis console setTimeout require process module WebAssembly Intl " +
-    "Array.from Array.of [].find [].findIndex [].includes [].fill [].flat [].at [].keys [].entries ''.includes ''.startsWith ''.endsWith ''.repeat ''.padStart " +
-    "''.trimStart ''.codePointAt ''.matchAll ''.replaceAll ''.at String.raw String.fromCodePoint Object.assign Object.entries Object.values Object.is " +
-    "Object.fromEntries Number.isInteger Number.isFinite Number.isNaN Number.EPSILON Number.MAX_SAFE_INTEGER Number.parseFloat Math.trunc Math.sign Math.fround Math.log2 Math.hypot " +
-    "Math.cbrt JSON.rawJSON Error.captureStackTrace Object.groupBy";
-  for (const name of later.split(" ")) {
-    assert.ok(missing(name), `${name} is there`);
-  }
-  const there = "parseInt [].map [].reduce [].indexOf ''.trim ''.substr ''.replace Object.keys Object.create Object.freeze Array.isArray Date.now Math.floor JSON.stringify (function(){}).bind isNaN";
-  for (const name of there.split(" ")) {
-    assert.ok(!missing(name), `${name} is missing`);
-  }
-  const run = (code) => vm.runInContext(code, context);
-  assert.equal(run(`"a, b;c".split(/[,;] ?/).join("|").replace(/B/i, function (x) { return x + x; }) + /x/g.test("x") + [1, 2].concat([3]) + new Date(0).toISOString()`), "a|bb|ctrue1,2,31970-01-01T00:00:00.000Z");
-  assert.equal(run("Object.prototype.toString.call([]) + (function () { return typeof this; })() + String(new TypeError('x'))"), "[object Array]objectTypeError: x");
-  assert.equal(run("[Number('3'), Number(), typeof new Number(3), (3).toFixed(1), Number.MAX_VALUE > 1, new Number(3) instanceof Number].join()"), "3,0,object,3.0,true,true");
-});
-
-test("newer syntax is found before anything runs", () => {
-  assert.match(String(es5.checkSyntax("var a = function () { return { get b() { return 1; } }; };", "a.js")), /^(acorn|node)$/);
-  for (const source of ["let a = 1;", "const a = 1;", "var f = () => 1;", "class A {}", "var s = `t`;", "for (var x of y) {}", "function f(a = 1) {}", "var {a} = b;", "f(...a);", "var a = 2 ** 3;", "/a/u;", "a?.b;", "f(a,);"]) {
-    assert.throws(() => es5.checkSyntax(source, "a.js"), SyntaxError, source);
-  }
-  assert.throws(() => script("var a = 1;\nvar f = () => a;"), /logic\.js is not ES5/);
-});
-
-test("messages call the function of their name, else `anything`; numbers and lists have their own", () => {
-  const opened = script(`${LISTENER} function named(a, b) { log.push(["own", a, b, messagename, inlet]); }`);
-  const say = (...message) => opened.find("logic").take(1, message);
-  say("bars", 4);
-  say("named", "two words", 0.5);
-  say(5);
-  say(5.5);
-  say(1, 2.5, "x");
-  say("/loopgen/done", "a b", 3);
-  assert.deepEqual(log(opened), [
-    ["bang"],
-    ["bars", 4],
-    ["own", "two words", 0.5, "named", 1],
-    ["msg_int", 5],
-    ["msg_float", 5.5],
-    ["list", 1, 2.5, "x"],
-    ["/loopgen/done", "a b", 3],
-  ]);
-  assert.deepEqual(opened.console, []);
-});
-
-test("a message that no function takes, a fault, and `post` are lines in the console", () => {
-  const opened = script('function bang() {} function fail() { return undefined_name; } function say() { post("a", 1, "\\n"); error("b\\n"); }');
-  ["nothing", "fail", "say", "toString", "post"].forEach((name) => opened.find("logic").take(0, [name]));
-  assert.deepEqual(
-    opened.console.map((line) => line.trim()),
-    [
-      "js: logic.js: no function nothing",
-      "js: logic.js: Javascript ReferenceError: undefined_name is not defined, line 1",
-      "js: a 1",
-      "js: b",
-      "js: logic.js: no function toString",
-      "js: logic.js: no function post",
-    ],
-  );
-});
-
-test("outlets: single values or an array; whole numbers, floats, text; nothing else", () => {
-  const source = `
-    this.outlets = 2;
-    function bang() { outlet(0, "port", 5); outlet(1, ["a b", 1.5]); outlet(0, 7); outlet(1, true); }
-    function wrong() { outlet(2, 1); outlet(0, undefined); outlet(0); outlet(0, {}); outlet(0, NaN); }
-    function applied() { outlet.apply(this, [0, 1]); }
-  `;
-  const both = script(source, { left: "prepend left", right: "prepend right", set: "prepend set", shown: { maxclass: "comment" } }, [
-    "logic 0 > left 0",
-    "logic 1 > right 0",
-    "left 0 > set 0",
-    "right 0 > set 0",
-    "set 0 > shown 0",
-  ]);
-  assert.deepEqual(both.shown("shown"), { text: "right 1" });
-  both.find("logic").take(0, ["wrong"]);
-  assert.equal(both.console.length, 5);
-  assert.match(both.console[0], /bad outlet index 2/);
-  both.console.length = 0;
-  both.find("logic").take(0, ["applied"]);
-  assert.match(both.console[0], /never applied/);
-});
+const max = require("./stand_in/max");
+const osc = require("./stand_in/osc");
 
 test("one outlet speaks from right to left, and so does a trigger", () => {
-  const opened = script(LISTENER, { source: { maxclass: "message", text: "go" }, first: "prepend first", second: "prepend second", order: "t generate b l 3" }, [
-    "source 0 > first 0",
-    "source 0 > second 0",
-    "source 0 > order 0",
-    "first 0 > logic 0",
-    "second 0 > logic 0",
-    "order 0 > logic 0",
-    "order 1 > logic 0",
-    "order 2 > logic 0",
-    "order 3 > logic 0",
-  ]);
+  const opened = script(
+    LISTENER,
+    {
+      source: { maxclass: "message", text: "go" },
+      first: "prepend first",
+      second: "prepend second",
+      order: "t generate b l 3",
+    },
+    [
+      "source 0 > first 0",
+      "source 0 > second 0",
+      "source 0 > order 0",
+      "first 0 > logic 0",
+      "second 0 > logic 0",
+      "order 0 > logic 0",
+      "order 1 > logic 0",
+      "order 2 > logic 0",
+      "order 3 > logic 0",
+    ],
+  );
   opened.click("source");
-  assert.deepEqual(log(opened), [["bang"], ["msg_int", 3], ["go"], ["bang"], ["generate"], ["second", "go"], ["first", "go"]]);
+  assert.deepEqual(log(opened), [
+    ["bang"],
+    ["msg_int", 3],
+    ["go"],
+    ["bang"],
+    ["generate"],
+    ["second", "go"],
+    ["first", "go"],
+  ]);
 });
 
 test("route, prepend and their kin", () => {
   const opened = script(
     LISTENER,
-    { route: "route text 5", pass: "routepass a", sel: "sel x", app: "append z", sym: "tosymbol", from: "fromsymbol", change: "change" },
-    ["route", "pass", "sel", "app", "sym", "from", "change"].flatMap((name) => [0, 1, 2].map((outlet) => `${name} ${outlet} > logic 0`)),
+    {
+      route: "route text 5",
+      pass: "routepass a",
+      sel: "sel x",
+      app: "append z",
+      sym: "tosymbol",
+      from: "fromsymbol",
+      change: "change",
+    },
+    ["route", "pass", "sel", "app", "sym", "from", "change"].flatMap((name) =>
+      [0, 1, 2].map((outlet) => `${name} ${outlet} > logic 0`),
+    ),
   );
   const say = (name, ...message) => opened.find(name).take(0, message);
   say("route", "text", "dub techno");
@@ -216,66 +86,27 @@ test("route, prepend and their kin", () => {
 });
 
 test("an object that is told what it does not know says so; one that is not known is an error", () => {
-  const opened = script(LISTENER, { text: { maxclass: "comment" }, menu: { maxclass: "umenu", items: ["a"] }, box: { maxclass: "live.numbox" } });
+  const opened = script(LISTENER, {
+    text: { maxclass: "comment" },
+    menu: { maxclass: "umenu", items: ["a"] },
+    box: { maxclass: "live.numbox" },
+  });
   opened.find("text").take(0, ["sett", "x"]);
   opened.find("menu").take(0, ["active", 0]);
   opened.find("menu").take(0, ["setsymbol", "b"]);
   opened.find("box").take(0, ["clear"]);
   opened.find("box").take(0, ["active", 0]);
-  assert.deepEqual(opened.console, ['comment: doesn\'t understand "sett"', 'umenu: doesn\'t understand "active"', 'umenu: no item "b" among ["a"]', 'live.numbox: doesn\'t understand "clear"']);
+  assert.deepEqual(opened.console, [
+    'comment: doesn\'t understand "sett"',
+    'umenu: doesn\'t understand "active"',
+    'umenu: no item "b" among ["a"]',
+    'live.numbox: doesn\'t understand "clear"',
+  ]);
   assert.throws(() => device({ a: "prnt" }), /no object prnt/);
   assert.throws(() => device({ a: { maxclass: "live.knob" } }), /no live\.knob/);
   assert.throws(() => device({ a: "t b" }, ["a 5 > a 0"]), /a cord from obj-1 5/);
   assert.throws(() => device({ a: "js other.js" }), /no file of this name/);
-});
-
-test("tasks: once, again and again, cancelled, and over when the device goes", async () => {
-  const opened = script(`
-    var log = [];
-    function tick(word) { log.push([word]); }
-    var once = new Task(tick, this, "once");
-    var often = new Task(tick, this, ["often"]);
-    var never = new Task(tick, this, "never");
-    var fault = new Task(function () { throw new Error("in a task"); });
-    function bang() { once.schedule(5); often.interval = 5; often.repeat(3); never.schedule(5); never.cancel(); fault.schedule(0); log.push([once.running]); }
-    function later() { new Task(tick, this, "late").schedule(20); }
-  `);
-  await opened.until(() => log(opened).length === 5, "four ticks");
-  assert.deepEqual(log(opened).sort(), [[1], ["often"], ["often"], ["often"], ["once"]]);
-  assert.match(opened.console[0], /Javascript Error: in a task/);
-  opened.find("logic").take(0, ["later"]);
-  opened.close();
-  await new Promise((resolve) => setTimeout(resolve, 40));
-  assert.equal(log(opened).length, 5);
-});
-
-test("Live's API: not in global code, from the bang on, and without a throw", async () => {
-  const live = new Live({ tempo: 127.5 });
-  const opened = script(
-    `
-    "use strict";
-    var log = [];
-    var early = new LiveAPI("live_set");
-    log.push([early.id]);
-    function bang() {
-      var song = new LiveAPI(function (args) { log.push(args); }, "live_set");
-      song.property = "tempo";
-      log.push([new LiveAPI("this_device").unquotedpath, song.get("tempo") instanceof Array, song.get("nothing")]);
-    }
-  `,
-    {},
-    [],
-    { live },
-  );
-  await live.idle();
-  assert.deepEqual(log(opened), [["0"], ["live_set tracks 0 devices 0", true, 1], ["id", live.song.id], ["tempo", 127.5]]);
-  assert.match(opened.console[0], /Live API is not initialized/);
-  assert.match(opened.console[1], /no attribute 'nothing'/);
-  opened.close();
-  live.setTempo(90);
-  await live.idle();
-  assert.equal(log(opened).length, 4, "a device that is gone is told nothing");
-  assert.deepEqual(live.tracks[0].devices, []);
+  assert.throws(() => device({}, [], { click: "twice" }), /a device has no option click; it has live, stored/);
 });
 
 test("what is shown: set by a script by name, without a word back", () => {
@@ -298,7 +129,10 @@ test("what is shown: set by a script by name, without a word back", () => {
     {
       status: { maxclass: "live.comment", text: "-" },
       menu: { maxclass: "umenu", items: ["x", "y", ",", "z"] },
-      number: { maxclass: "live.numbox", ...parameter("Number", { parameter_type: 1, parameter_mmin: 1, parameter_mmax: 8 }) },
+      number: {
+        maxclass: "live.numbox",
+        ...parameter("Number", { parameter_type: 1, parameter_mmin: 1, parameter_mmax: 8 }),
+      },
       text: { maxclass: "textedit", keymode: 1, outputmode: 1 },
       go: { maxclass: "live.text", mode: 0, text: "Go" },
     },
@@ -317,14 +151,45 @@ test("what is shown: set by a script by name, without a word back", () => {
 
 const CONTROLS = {
   go: { maxclass: "live.text", mode: 0, text: "Go", ...parameter("Go", { parameter_type: 2, parameter_invisible: 2 }) },
-  lock: { maxclass: "live.text", mode: 1, text: "Lock", texton: "Locked", ...parameter("Lock", { parameter_type: 2, parameter_initial: [0], parameter_initial_enable: 1 }) },
-  bars: { maxclass: "live.menu", ...parameter("Bars", { parameter_type: 2, parameter_enum: ["1", "2", "4"], parameter_initial: [2], parameter_initial_enable: 1 }) },
-  heat: { maxclass: "live.numbox", ...parameter("Heat", { parameter_type: 0, parameter_mmin: 0, parameter_mmax: 2, parameter_initial: [1], parameter_initial_enable: 1 }) },
+  lock: {
+    maxclass: "live.text",
+    mode: 1,
+    text: "Lock",
+    texton: "Locked",
+    ...parameter("Lock", { parameter_type: 2, parameter_initial: [0], parameter_initial_enable: 1 }),
+  },
+  bars: {
+    maxclass: "live.menu",
+    ...parameter("Bars", {
+      parameter_type: 2,
+      parameter_enum: ["1", "2", "4"],
+      parameter_initial: [2],
+      parameter_initial_enable: 1,
+    }),
+  },
+  heat: {
+    maxclass: "live.numbox",
+    ...parameter("Heat", {
+      parameter_type: 0,
+      parameter_mmin: 0,
+      parameter_mmax: 2,
+      parameter_initial: [1],
+      parameter_initial_enable: 1,
+    }),
+  },
   menu: { maxclass: "umenu", items: ["one two", ",", "three"] },
   text: { maxclass: "textedit", keymode: 1, outputmode: 1 },
 };
 const TO = ["bars", "heat", "lock"].map((name) => [`${name}_to`, `prepend ${name}`]);
-const CONTROL_CORDS = ["bars 1 > bars_to 0", "heat 0 > heat_to 0", "lock 0 > lock_to 0", "go 0 > logic 0", "menu 1 > logic 0", "text 0 > logic 0", ...["bars", "heat", "lock"].map((name) => `${name}_to 0 > logic 0`)];
+const CONTROL_CORDS = [
+  "bars 1 > bars_to 0",
+  "heat 0 > heat_to 0",
+  "lock 0 > lock_to 0",
+  "go 0 > logic 0",
+  "menu 1 > logic 0",
+  "text 0 > logic 0",
+  ...["bars", "heat", "lock"].map((name) => `${name}_to 0 > logic 0`),
+];
 
 function controls(options) {
   return script(LISTENER, { ...CONTROLS, ...Object.fromEntries(TO) }, CONTROL_CORDS, options);
@@ -333,9 +198,26 @@ function controls(options) {
 test("a person's hand: clicks, choices, turns, typing", () => {
   const opened = controls();
   const said = () => log(opened).slice(4);
-  assert.deepEqual([opened.click("go"), opened.click("lock"), opened.choose("bars", 1), opened.turn("heat", 0.7), opened.choose("menu", "one two"), opened.type("text", "dub, 4")], Array(6).fill(true));
+  assert.deepEqual(
+    [
+      opened.click("go"),
+      opened.click("lock"),
+      opened.choose("bars", 1),
+      opened.turn("heat", 0.7),
+      opened.choose("menu", "one two"),
+      opened.type("text", "dub, 4"),
+    ],
+    Array(6).fill(true),
+  );
   opened.type("text", "half", { enter: false });
-  assert.deepEqual(said(), [["bang"], ["lock", 1], ["bars", "1"], ["heat", Math.fround(0.7)], ["one two"], ["text", "dub, 4"]]);
+  assert.deepEqual(said(), [
+    ["bang"],
+    ["lock", 1],
+    ["bars", "1"],
+    ["heat", Math.fround(0.7)],
+    ["one two"],
+    ["text", "dub, 4"],
+  ]);
   assert.deepEqual(opened.shown("lock"), { value: 1, text: "Locked", active: 1 });
   opened.turn("heat", 99);
   assert.equal(opened.shown("heat").value, 2);
@@ -366,8 +248,19 @@ test("opened: parameters say their initial or stored values, then the device ban
   assert.deepEqual(log(opened).slice(4), [["lock", 0], ["bars", "2"], ["heat", 1], ["bang"]]);
 });
 
-test("a pattr keeps a list with the set: it speaks when restored and when banged, and with @thru 0 at no other time", () => {
-  const boxes = { memory: { maxclass: "newobj", text: "pattr memory @thru 0", ...parameter("Memory", { parameter_type: 3, parameter_invisible: 1, parameter_initial: ["memory", "-"], parameter_initial_enable: 1 }) } };
+test("a pattr keeps a list with the set; with @thru 0 it speaks when restored and when banged only", () => {
+  const boxes = {
+    memory: {
+      maxclass: "newobj",
+      text: "pattr memory @thru 0",
+      ...parameter("Memory", {
+        parameter_type: 3,
+        parameter_invisible: 1,
+        parameter_initial: ["memory", "-"],
+        parameter_initial_enable: 1,
+      }),
+    },
+  };
   const first = script(LISTENER, boxes, ["memory 0 > logic 0"]);
   first.find("memory").take(0, ["memory", "dub techno", "-"]);
   assert.deepEqual(log(first), [["memory", "-"], ["bang"]]);
@@ -398,7 +291,12 @@ const UDP = `
 `;
 
 function talker(options) {
-  return script(UDP, { out: "udpsend 127.0.0.1 9", ear: "udpreceive @quiet 1 @defer 1" }, ["logic 0 > out 0", "logic 1 > ear 0", "ear 0 > logic 0"], options);
+  return script(
+    UDP,
+    { out: "udpsend 127.0.0.1 9", ear: "udpreceive @quiet 1 @defer 1" },
+    ["logic 0 > out 0", "logic 1 > ear 0", "ear 0 > logic 0"],
+    options,
+  );
 }
 
 test("messages go over real sockets, and a good-bye still goes when the device is closed", async () => {
@@ -421,9 +319,7 @@ test("messages go over real sockets, and a good-bye still goes when the device i
   await opened.until(() => opened.console.length, "a complaint");
   assert.match(opened.console[0], /^udpreceive: /);
   opened.close();
-  while (other.heard.length < 2) {
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  await opened.until(() => other.heard.length === 2, "the good-bye");
   assert.deepEqual(other.heard[1], ["/bye"]);
   other.socket.close();
 });
@@ -447,19 +343,28 @@ test("waiting in vain says what was waited for, the console and what is shown", 
   const opened = script('function bang() { post("here I am"); }', { status: { maxclass: "comment", text: "idle" } });
   await assert.rejects(
     opened.until(() => false, "the end of the world", 20),
-    (error) => ["the end of the world: not within 20 ms", "here I am", 'status: {"text":"idle"}'].every((part) => error.message.includes(part)),
+    (error) =>
+      ["the end of the world: not within 20 ms", "here I am", 'status: {"text":"idle"}'].every((part) =>
+        error.message.includes(part),
+      ),
   );
   assert.equal(await opened.until(() => "found"), "found");
 });
 
-test("the built device opens twice in one set without a line in the console", { skip: !process.env.LOOPGEN_AMXD && "no device was built" }, async () => {
-  const live = new Live();
-  live.addAudioTrack("Loops");
-  const opened = ["parameters first", "bang first"].map((order) => max.open(process.env.LOOPGEN_AMXD, { live, order }));
-  MADE.push(...opened);
-  for (const one of opened) {
-    await one.until(() => /120/.test(one.shown("facts").text), "the set's tempo in the display");
-    assert.deepEqual(one.console, []);
-    assert.deepEqual(one.faults, []);
-  }
-});
+test(
+  "the built device opens twice in one set without a line in the console",
+  { skip: !process.env.LOOPGEN_AMXD && "no device was built" },
+  async () => {
+    const live = new Live();
+    live.addAudioTrack("Loops");
+    const opened = ["parameters first", "bang first"].map((order) =>
+      max.open(process.env.LOOPGEN_AMXD, { live, order }),
+    );
+    MADE.push(...opened);
+    for (const one of opened) {
+      await one.until(() => /120/.test(one.shown("facts").text), "the set's tempo in the display");
+      assert.deepEqual(one.console, []);
+      assert.deepEqual(one.faults, []);
+    }
+  },
+);

@@ -40,7 +40,13 @@ test("what is no atom cannot be sent", () => {
 test("answers of a server are read: 64 bits, truth, bundles within bundles", () => {
   const double = Buffer.alloc(8);
   double.writeDoubleBE(60.23);
-  assert.deepEqual(osc.decode(Buffer.concat([hex("2f610000 2c646854 46000000"), double, hex("0000000000000007")])), ["/a", 60.23, 7, 1, 0]);
+  assert.deepEqual(osc.decode(Buffer.concat([hex("2f610000 2c646854 46000000"), double, hex("0000000000000007")])), [
+    "/a",
+    60.23,
+    7,
+    1,
+    0,
+  ]);
   const [one, two] = [osc.encode(["/one", 1]), osc.encode(["/two"])];
   const size = (bytes) => hex(bytes.length.toString(16).padStart(8, "0"));
   const head = Buffer.from("#bundle\0\0\0\0\0\0\0\0\x01", "latin1");

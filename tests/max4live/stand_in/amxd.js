@@ -58,11 +58,14 @@ function entry(data) {
 function directory(bytes) {
   need(bytes.readUInt32BE(4) === 16, "the head of mx@c is not 16 bytes long");
   const footer = Number(bytes.readBigUInt64BE(8));
-  need(footer + 8 <= bytes.length && bytes.toString("latin1", footer, footer + 4) === "dlst", "no directory where the head says");
+  need(
+    footer + 8 <= bytes.length && bytes.toString("latin1", footer, footer + 4) === "dlst",
+    "no directory where the head says",
+  );
   const end = footer + bytes.readUInt32BE(footer + 4);
   need(end <= bytes.length, "the directory reaches past the end");
   const entries = [];
-  for (let at = footer + 8; at < end; ) {
+  for (let at = footer + 8; at < end;) {
     need(bytes.toString("latin1", at, at + 4) === "dire", "something else than entries in the directory");
     const size = bytes.readUInt32BE(at + 4);
     need(size >= 8 && at + size <= end, "an entry reaches past the directory");

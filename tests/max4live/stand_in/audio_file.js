@@ -6,7 +6,7 @@ const fs = require("node:fs");
 
 function wav(bytes) {
   let format = null;
-  for (let at = 12; at + 8 <= bytes.length; ) {
+  for (let at = 12; at + 8 <= bytes.length;) {
     const tag = bytes.toString("latin1", at, at + 4);
     const size = bytes.readUInt32LE(at + 4);
     if (tag === "fmt ") {
@@ -38,7 +38,8 @@ function measure(path) {
     return null;
   }
   const head = bytes.toString("latin1", 0, 12);
-  const found = head.startsWith("RIFF") && head.endsWith("WAVE") ? wav(bytes) : head.startsWith("fLaC") ? flac(bytes) : null;
+  const found =
+    head.startsWith("RIFF") && head.endsWith("WAVE") ? wav(bytes) : head.startsWith("fLaC") ? flac(bytes) : null;
   return found && found.frames > 0 && found.rate > 0 ? found : null;
 }
 

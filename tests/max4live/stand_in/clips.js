@@ -135,7 +135,14 @@ class MidiClip extends Clip {
 
   addNotes(notes) {
     const ids = notes.map((note) => {
-      const whole = { note_id: this.nextNote, pitch: note.pitch, start_time: note.start_time, duration: note.duration, ...NOTE, ...note };
+      const whole = {
+        note_id: this.nextNote,
+        pitch: note.pitch,
+        start_time: note.start_time,
+        duration: note.duration,
+        ...NOTE,
+        ...note,
+      };
       whole.note_id = this.nextNote;
       whole.mute = Number(Boolean(whole.mute));
       this.nextNote += 1;
@@ -155,9 +162,9 @@ class MidiClip extends Clip {
   }
 
   /**
-   * "Returns a dictionary of notes that have their start times in the given area": a note that began before it and still
-   * sounds is not among them. Absolute clip time; the order is not promised, so it is not by time here. Spans that are
-   * not positive, and pitches that MIDI does not have, are refused (the words are inferred).
+   * "Returns a dictionary of notes that have their start times in the given area": a note that began before it and
+   * still sounds is not among them. Absolute clip time; the order is not promised, so it is not by time here. Spans
+   * that are not positive, and pitches that MIDI does not have, are refused (the words are inferred).
    */
   get_notes_extended(fromPitch, pitchSpan, fromTime, timeSpan) {
     if (![fromPitch, pitchSpan].every(Number.isInteger) || ![fromTime, timeSpan].every(Number.isFinite)) {
@@ -224,10 +231,6 @@ class AudioClip extends Clip {
     this.warp = new WarpMarkers(seconds, beats);
     this.span(this.warping ? beats : seconds);
     live.later(live.warp.settle, () => this.settle(beats));
-  }
-
-  get file() {
-    return this.file_path;
   }
 
   get warp_markers() {

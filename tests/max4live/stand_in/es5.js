@@ -13,29 +13,50 @@ const { spawnSync } = require("node:child_process");
 const FUNCTION = "length name prototype arguments caller constructor toString";
 
 /**
- * ECMAScript 5's own properties, by object; globals first. What Max's engine has beyond them is not relied on. (RegExp's
- * `flags` and its kin are newer, but V8's own `replace` reads them, as it reads Error's `stackTraceLimit`.)
+ * ECMAScript 5's own properties, by object; globals first. What Max's engine has beyond them is not relied on.
+ * (RegExp's `flags` and its kin are newer, but V8's own `replace` reads them, as it reads Error's `stackTraceLimit`.)
  */
 const KEPT = {
-  "": "Object Function Array String Boolean Number Date RegExp Error EvalError RangeError ReferenceError SyntaxError TypeError URIError Math JSON NaN Infinity undefined eval parseInt parseFloat isNaN isFinite decodeURI decodeURIComponent encodeURI encodeURIComponent escape unescape",
-  Object: "getPrototypeOf getOwnPropertyDescriptor getOwnPropertyNames create defineProperty defineProperties seal freeze preventExtensions isSealed isFrozen isExtensible keys",
-  "Object.prototype": "toLocaleString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable __proto__ __defineGetter__ __defineSetter__ __lookupGetter__ __lookupSetter__",
+  "": `
+    Object Function Array String Boolean Number Date RegExp Error EvalError RangeError ReferenceError SyntaxError
+    TypeError URIError Math JSON NaN Infinity undefined eval parseInt parseFloat isNaN isFinite decodeURI
+    decodeURIComponent encodeURI encodeURIComponent escape unescape
+  `,
+  Object: `
+    getPrototypeOf getOwnPropertyDescriptor getOwnPropertyNames create defineProperty defineProperties seal freeze
+    preventExtensions isSealed isFrozen isExtensible keys
+  `,
+  "Object.prototype": `
+    toLocaleString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable __proto__ __defineGetter__
+    __defineSetter__ __lookupGetter__ __lookupSetter__
+  `,
   Function: "",
   "Function.prototype": "apply call bind",
   Array: "isArray",
-  "Array.prototype": "toLocaleString concat join pop push reverse shift slice sort splice unshift indexOf lastIndexOf every some forEach map filter reduce reduceRight",
+  "Array.prototype": `
+    toLocaleString concat join pop push reverse shift slice sort splice unshift indexOf lastIndexOf every some
+    forEach map filter reduce reduceRight
+  `,
   String: "fromCharCode",
-  "String.prototype": "valueOf charAt charCodeAt concat indexOf lastIndexOf localeCompare match replace search slice split substr substring toLowerCase toLocaleLowerCase toUpperCase toLocaleUpperCase trim",
+  "String.prototype": `
+    valueOf charAt charCodeAt concat indexOf lastIndexOf localeCompare match replace search slice split substr
+    substring toLowerCase toLocaleLowerCase toUpperCase toLocaleUpperCase trim
+  `,
   Boolean: "",
   "Boolean.prototype": "valueOf",
   Number: "MAX_VALUE MIN_VALUE NaN NEGATIVE_INFINITY POSITIVE_INFINITY",
   "Number.prototype": "toLocaleString valueOf toFixed toExponential toPrecision",
   Date: "parse UTC now",
   RegExp: "",
-  "RegExp.prototype": "exec test source global ignoreCase multiline lastIndex flags hasIndices sticky unicode dotAll unicodeSets",
+  "RegExp.prototype": `
+    exec test source global ignoreCase multiline lastIndex flags hasIndices sticky unicode dotAll unicodeSets
+  `,
   Error: "stackTraceLimit",
   "Error.prototype": "message",
-  Math: "E LN10 LN2 LOG2E LOG10E PI SQRT1_2 SQRT2 abs acos asin atan atan2 ceil cos exp floor log max min pow random round sin sqrt tan",
+  Math: `
+    E LN10 LN2 LOG2E LOG10E PI SQRT1_2 SQRT2 abs acos asin atan atan2 ceil cos exp floor log max min pow random
+    round sin sqrt tan
+  `,
   JSON: "parse stringify",
 };
 
@@ -62,7 +83,10 @@ function strip(kept) {
   Number.prototype = Original.prototype;
   Number.prototype.constructor = Number;
   world.Number = Number;
-  const objects = Object.keys(kept).map((path) => [path, path.split(".").reduce((at, key) => (key ? at[key] : at), world)]);
+  const objects = Object.keys(kept).map((path) => [
+    path,
+    path.split(".").reduce((at, key) => (key ? at[key] : at), world),
+  ]);
   for (const [path, object] of objects) {
     for (const key of all(object)) {
       if (!kept[path].includes(key)) {
@@ -77,7 +101,7 @@ function createContext() {
   const context = vm.createContext({});
   const kept = {};
   for (const [path, names] of Object.entries(KEPT)) {
-    kept[path] = `${names} ${path === "" ? "" : FUNCTION}`.split(" ").filter(Boolean);
+    kept[path] = `${names} ${path === "" ? "" : FUNCTION}`.split(/\s+/).filter(Boolean);
   }
   vm.runInContext(`(${strip.toString()})`, context).call(vm.runInContext("this", context), kept);
   return context;
@@ -106,7 +130,12 @@ const passed = new Map(); // a test opens the same device many times
 function parsedBy(source, name) {
   const parsers = [
     ["acorn", "acorn", ["--ecma5", "--silent"], (result) => result.error && result.error.code === "ENOENT"],
-    ["node", process.execPath, ["--expose-internals", "-e", OWN_PARSER], (result) => /Cannot find module|bad option/.test(result.stderr)],
+    [
+      "node",
+      process.execPath,
+      ["--expose-internals", "-e", OWN_PARSER],
+      (result) => /Cannot find module|bad option/.test(result.stderr),
+    ],
   ];
   for (const [parser, command, args, isMissing] of parsers) {
     const result = spawnSync(command, args, { input: source, encoding: "utf8" });

@@ -15,8 +15,10 @@ const { MaxObject } = require("./max_object");
 
 /** Set on the global object by Max, not by the script: no message calls them. */
 const OWN = new Set(
-  ("arrayfromargs assist autowatch box cpost error inlet inlets jsarguments LiveAPI max messagename messnamed outlet outlets " +
-    "outlettypes patcher post setinletassist setoutletassist Task").split(" "),
+  (
+    "arrayfromargs assist autowatch box cpost error inlet inlets jsarguments LiveAPI max messagename messnamed " +
+    "outlet outlets outlettypes patcher post setinletassist setoutletassist Task"
+  ).split(" "),
 );
 
 class Js extends MaxObject {
@@ -25,7 +27,9 @@ class Js extends MaxObject {
     [this.file] = args;
     const source = device.files[this.file];
     if (source === undefined) {
-      throw new Error(`[js ${this.file}]: the device has no file of this name; it has ${Object.keys(device.files).join(", ") || "none"}`);
+      throw new Error(
+        `[js ${this.file}]: the device has no file of this name; it has ${Object.keys(device.files).join(", ")}`,
+      );
     }
     this.parser = es5.checkSyntax(source, this.file);
     this.tasks = new Set();
@@ -76,7 +80,7 @@ class Js extends MaxObject {
       return;
     }
     const before = [this.world.messagename, this.world.inlet];
-    this.world.messagename = isName ? first : { msg_int: "msg_int", msg_float: "msg_float", list: "list" }[named];
+    this.world.messagename = named;
     this.world.inlet = inlet;
     this.call(name, args);
     [this.world.messagename, this.world.inlet] = before;
@@ -97,7 +101,11 @@ class Js extends MaxObject {
   }
 
   globals(args) {
-    const text = (items) => items.map((item) => (Array.isArray(item) ? item.join(" ") : String(item))).join(" ").replace(/\n$/, "");
+    const text = (items) =>
+      items
+        .map((item) => (Array.isArray(item) ? item.join(" ") : String(item)))
+        .join(" ")
+        .replace(/\n$/, "");
     const say = (items) => this.device.post(`js: ${text(items)}`);
     const outlet = (number, ...values) => this.outlet(number, values);
     // Taken through `apply` or `call`, Max's own functions have brought Live down (read in a crash's report).
@@ -111,7 +119,8 @@ class Js extends MaxObject {
     return {
       LiveAPI: this.device.LiveAPI(this),
       Task: taskOf(this),
-      arrayfromargs: (...items) => this.array(items.flatMap((item) => (typeof item === "object" ? Array.from(item) : [item]))),
+      arrayfromargs: (...items) =>
+        this.array(items.flatMap((item) => (typeof item === "object" ? Array.from(item) : [item]))),
       autowatch: 0,
       box: this.device.maxobj(this),
       cpost: () => undefined,
@@ -132,7 +141,9 @@ class Js extends MaxObject {
   }
 
   outlet(number, values) {
-    const atoms = values.flatMap((value) => (Array.isArray(value) ? value : [value])).map((value) => (typeof value === "boolean" ? Number(value) : value));
+    const atoms = values
+      .flatMap((value) => (Array.isArray(value) ? value : [value]))
+      .map((value) => (typeof value === "boolean" ? Number(value) : value));
     const wrong = atoms.find((atom) => typeof atom !== "string" && !(typeof atom === "number" && !Number.isNaN(atom)));
     if (!(number >= 0 && number < this.world.outlets)) {
       this.device.post(`js: ${this.file}: bad outlet index ${number}`);
@@ -179,15 +190,18 @@ function taskOf(js) {
       }
       js.tasks.add(this);
       this.running = 1;
-      this.timer = setTimeout(() => {
-        this.iterations += 1;
-        if (count === 1) {
-          this.cancel();
-        } else {
-          this.start(this.interval, count < 0 ? count : count - 1);
-        }
-        this.execute();
-      }, Math.max(0, Number(delay) || 0));
+      this.timer = setTimeout(
+        () => {
+          this.iterations += 1;
+          if (count === 1) {
+            this.cancel();
+          } else {
+            this.start(this.interval, count < 0 ? count : count - 1);
+          }
+          this.execute();
+        },
+        Math.max(0, Number(delay) || 0),
+      );
     }
 
     cancel() {

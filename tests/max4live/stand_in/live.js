@@ -10,44 +10,9 @@
  */
 
 const { clipsOf } = require("./clips");
+const { LIVE, WARP, chosen } = require("./options");
 const { liveApiFor } = require("./live_api");
 const { Application, Song, Scene, Track, Device, ClipSlot, Refusal } = require("./objects");
-
-const DEFAULTS = {
-  version: [12, 1, 0],
-  tempo: 120,
-  signature: [4, 4],
-  root: 0,
-  scale: "Major",
-  scaleMode: false,
-  scenes: 8,
-  // What Live makes of a file: warped or not, Live's warp mode (0 Beats), how long it looks (ms), and its error in the
-  // number of beats (1 none, 2 double, 0.5 half, 1.013 ...).
-  warp: {},
-  // "deferred": LiveAPI's callbacks come later, as "all messages to and from the API are automatically deferred".
-  // "immediate": the first call, with the present value, comes while the object is being made or its property set.
-  // Scripts have met both, so devices should bear both.
-  firstCall: "deferred",
-  // "kept": text from a script is one symbol to Live. "split": it falls apart at its spaces unless it is in double
-  // quotes, as has been said of `js` for years and found untrue of `v8`.
-  text: "kept",
-  // "post": a refusal is a line in the Max console and nothing is thrown, which is what Live's side of it does.
-  // "throw": it is an exception as well, for tests of what a script would do with one.
-  refusals: "post",
-  // Max does not see Song.begin_undo_step in Live 12.0; true for a Live that shows it.
-  undoSteps: false,
-};
-
-const WARP = { warped: true, mode: 0, settle: 30, guess: 1 };
-
-/** Options over their defaults; one that there is not would be passed over in silence, and is an error instead. */
-function chosen(name, defaults, options) {
-  const unknown = Object.keys(options).filter((key) => !Object.hasOwn(defaults, key));
-  if (unknown.length) {
-    throw new Error(`${name} has no option ${unknown.join(", ")}; it has ${Object.keys(defaults).join(", ")}`);
-  }
-  return { ...defaults, ...options };
-}
 
 /** Undo steps: each write is one, unless a script brackets several. */
 class Undo {
@@ -79,7 +44,7 @@ class Undo {
 
 class Live {
   constructor(options = {}) {
-    const { scenes, undoSteps, warp, ...rest } = chosen("Live", DEFAULTS, options);
+    const { scenes, undoSteps, warp, ...rest } = chosen("Live", LIVE, options);
     Object.assign(this, rest, { warp: chosen("warp", WARP, warp), showsUndoSteps: undoSteps });
     this.undo = new Undo();
     this.console = [];
@@ -142,7 +107,11 @@ class Live {
     return {
       tempo: this.song.tempo,
       scenes: this.scenes.map((scene) => scene.name),
-      tracks: this.tracks.map((track) => ({ name: track.name, type: track.trackType, clips: track.slots.map((slot) => clip(slot.clip)) })),
+      tracks: this.tracks.map((track) => ({
+        name: track.name,
+        type: track.trackType,
+        clips: track.slots.map((slot) => clip(slot.clip)),
+      })),
       selected: [this.tracks.indexOf(this.view.selected_track), this.scenes.indexOf(this.view.selected_scene)],
       shown: this.view.detail_clip && this.view.detail_clip.name,
     };
@@ -248,7 +217,12 @@ class Live {
   // ------------------------------------------------------------------------------------------------------ structure
 
   trackOf(track) {
-    const found = typeof track === "number" ? this.tracks[track] : typeof track === "string" ? this.tracks.find((one) => one.name === track) : track;
+    const found =
+      typeof track === "number"
+        ? this.tracks[track]
+        : typeof track === "string"
+          ? this.tracks.find((one) => one.name === track)
+          : track;
     if (!found) {
       throw new Error(`the set has no track ${track}; it has ${this.tracks.map((one) => one.name).join(", ")}`);
     }
@@ -395,4 +369,4 @@ class Live {
   }
 }
 
-module.exports = { Live, Refusal, chosen };
+module.exports = { Live, Refusal };

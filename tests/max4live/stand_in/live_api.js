@@ -4,8 +4,8 @@
  * `LiveAPI` as Max's [js] has it, over the stand-in's set.
  *
  * Documented (Cycling '74, "LiveAPI"): the constructor's forms, `id` being text, `path` being in double quotes and
- * `unquotedpath` not, `mode`, `property`, `get` giving arrays, ids as "id" and a number. Read in Live 12's own half of it
- * (_MxDCore): how arguments are parsed, what is checked in which order, every text of a refusal below, and that a
+ * `unquotedpath` not, `mode`, `property`, `get` giving arrays, ids as "id" and a number. Read in Live 12's own half of
+ * it (_MxDCore): how arguments are parsed, what is checked in which order, every text of a refusal below, and that a
  * refusal is printed: nothing is thrown.
  */
 
@@ -220,7 +220,9 @@ function liveApiFor(live, host) {
         return "No object";
       }
       const { properties, functions } = lom.names(object.kind);
-      const shown = properties.filter((name) => describe(live, object, name)).map((name) => `property ${name} ${describe(live, object, name).type}`);
+      const shown = properties
+        .filter((name) => describe(live, object, name))
+        .map((name) => `property ${name} ${describe(live, object, name).type}`);
       const called = functions.filter((name) => this.#method(object, name)).map((name) => `function ${name}`);
       return [`id ${this.id}`, `type ${this.type}`, ...shown, ...called, "done"].join("\n");
     }
@@ -275,7 +277,11 @@ function liveApiFor(live, host) {
     }
 
     goto(path) {
-      const parts = String(path).trim().replace(/^"+|"+$/g, "").split(" ").filter(Boolean);
+      const parts = String(path)
+        .trim()
+        .replace(/^"+|"+$/g, "")
+        .split(" ")
+        .filter(Boolean);
       let at = this.#current ? pathOf(live, this.#current) : [...this.#path];
       parts.forEach((part) => {
         if (part === "up") {

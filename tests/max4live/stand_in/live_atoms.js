@@ -118,7 +118,10 @@ function checked(live, object, name, values) {
   if (/^(int|bool|color)$/.test(known.type) && !Number.isInteger(value)) {
     throw wrong("set: invalid value");
   }
-  if ((known.type === "float" && typeof value !== "number") || (known.type === "string" && !/^(string|number)$/.test(typeof value))) {
+  if (
+    (known.type === "float" && typeof value !== "number") ||
+    (known.type === "string" && !/^(string|number)$/.test(typeof value))
+  ) {
     throw wrong("set: type mismatch");
   }
   if (!known.has("set")) {

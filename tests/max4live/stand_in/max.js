@@ -12,28 +12,19 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const amxd = require("./amxd");
-const { Live, chosen } = require("./live");
+const { Live } = require("./live");
+const { DEVICE, chosen } = require("./options");
 const { Js } = require("./js_object");
 const { OBJECTS, MessageBox, ThisDevice, Receive, atomsOf } = require("./max_objects");
 const { UDP } = require("./udp_objects");
 const { UI } = require("./ui_objects");
-
-const DEFAULTS = {
-  live: null, // the set that the device is in; else a new one
-  stored: {}, // values of parameters by their long names, as a Live set kept them
-  track: null, // where the device sits: index, name or track; else the first
-  order: "parameters first", // or "bang first"
-  portTaken: "silent", // or "post": whether [udpreceive] speaks of a port that another holds
-  clicks: "once", // or "twice": whether a button's click comes twice
-  menuText: "symbol", // or "words": whether a menu's text is one symbol
-};
 
 const HIDDEN = 2; // parameter_invisible: 0 automated and stored, 1 stored only, 2 hidden
 
 class Device {
   constructor(file, options) {
     this.path = file;
-    this.options = chosen("a device", DEFAULTS, options);
+    this.options = chosen("a device", DEVICE, options);
     this.console = [];
     this.faults = [];
     this.sent = [];
@@ -69,7 +60,10 @@ class Device {
       }
       source.cords[outlet] = [...(source.cords[outlet] || []), { object, inlet }];
     }
-    const [x, y] = [(cord) => cord.object.box.patching_rect[0] + cord.inlet, (cord) => cord.object.box.patching_rect[1]];
+    const [x, y] = [
+      (cord) => cord.object.box.patching_rect[0] + cord.inlet,
+      (cord) => cord.object.box.patching_rect[1],
+    ];
     for (const object of this.objects) {
       object.cords.forEach((cords) => cords.sort((a, b) => x(b) - x(a) || y(b) - y(a)));
     }
@@ -126,7 +120,11 @@ class Device {
   /** Stored values, else initial ones; a parameter that has neither keeps still. */
   restore(stored) {
     for (const object of this.objects.filter((one) => one.parameter && one.restore)) {
-      const { parameter_longname: name, parameter_initial_enable: hasInitial, parameter_initial: initial } = object.parameter;
+      const {
+        parameter_longname: name,
+        parameter_initial_enable: hasInitial,
+        parameter_initial: initial,
+      } = object.parameter;
       if (Object.hasOwn(stored, name) && object.parameter.parameter_invisible !== HIDDEN) {
         object.restore(stored[name]);
       } else if (hasInitial) {
@@ -155,7 +153,9 @@ class Device {
 
   /** [send] and `messnamed`. */
   send(name, message) {
-    this.objects.filter((object) => object instanceof Receive && object.args[0] === name).forEach((object) => object.take(0, message));
+    this.objects
+      .filter((object) => object instanceof Receive && object.args[0] === name)
+      .forEach((object) => object.take(0, message));
   }
 
   LiveAPI(js) {
@@ -237,7 +237,9 @@ class Device {
   /** What the Live set would keep: the parameters that are not hidden, by their long names. */
   stored() {
     const kept = this.objects.filter((object) => object.parameter && object.parameter.parameter_invisible !== HIDDEN);
-    return Object.fromEntries(kept.map((object) => [object.parameter.parameter_longname, structuredClone(object.value ?? object.text)]));
+    return Object.fromEntries(
+      kept.map((object) => [object.parameter.parameter_longname, structuredClone(object.value ?? object.text)]),
+    );
   }
 
   /** The port that the device listens on, if it has one. */
@@ -265,7 +267,15 @@ class Device {
     const shown = Object.entries(this.display()).map(([name, item]) => `  ${name}: ${JSON.stringify(item)}`);
     const last = this.sent.slice(-8).map(({ port, atoms }) => `  ${port} ${JSON.stringify(atoms)}`);
     const faults = this.faults.map((fault) => (fault && fault.stack) || String(fault));
-    return ["console:", ...this.console.map((line) => `  ${line}`), ...faults, "shown:", ...shown, "last sent:", ...last].join("\n");
+    return [
+      "console:",
+      ...this.console.map((line) => `  ${line}`),
+      ...faults,
+      "shown:",
+      ...shown,
+      "last sent:",
+      ...last,
+    ].join("\n");
   }
 
   /** The device is taken out of the set. */
@@ -290,7 +300,7 @@ function filesBeside(file) {
   return Object.fromEntries(scripts.map((name) => [name, fs.readFileSync(path.join(folder, name), "utf8")]));
 }
 
-/** Opens a device; `options` as DEFAULTS above has them. */
+/** Opens a device; `options` as options.js has them. */
 function open(file, options = {}) {
   return new Device(String(file), options);
 }

@@ -35,7 +35,8 @@ class MaxObject {
   receive(inlet, message) {
     const methods = this.methods(inlet);
     const [first] = message;
-    const selector = typeof first === "string" ? first : message.length > 1 ? "list" : Number.isInteger(first) ? "int" : "float";
+    const selector =
+      typeof first === "string" ? first : message.length > 1 ? "list" : Number.isInteger(first) ? "int" : "float";
     const args = typeof first === "string" ? message.slice(1) : message;
     if (Object.hasOwn(methods, selector)) {
       methods[selector](...args);

@@ -62,7 +62,7 @@ class Select extends MaxObject {
   }
 }
 
-/** Sends its input to several outlets from right to left, each in the form that its argument names; others are constants. */
+/** Sends its input on, from its right outlet to its left, each in the form that its argument names, or a constant. */
 class Trigger extends MaxObject {
   methods() {
     return {
@@ -112,7 +112,9 @@ class Delay extends MaxObject {
     const set = (ms) => {
       this.args = [ms];
     };
-    return inlet === 1 ? { int: set, float: set } : { bang: () => this.start(), int: (ms) => (set(ms), this.start()), stop: () => this.stop() };
+    return inlet === 1
+      ? { int: set, float: set }
+      : { bang: () => this.start(), int: (ms) => (set(ms), this.start()), stop: () => this.stop() };
   }
 
   start() {
@@ -238,7 +240,7 @@ class Pattr extends MaxObject {
   }
 }
 
-/** A message box: sends its text; `set` replaces it, $1 to $9 stand for what comes in, a comma begins another message. */
+/** A message box: sends its text; `set` replaces it, $1 to $9 stand for what comes in, a comma parts messages. */
 class MessageBox extends MaxObject {
   methods() {
     return {

@@ -340,7 +340,7 @@ class ClipSlot extends LomObject {
     return this.hold(this.live.clips.midi(this, length));
   }
 
-  /** The words of the three refusals were read in a running Live 12.4; that a slot must be empty, and how, is inferred. */
+  /** The words were read in a running Live 12.4, except those about a slot that is not empty, which are inferred. */
   create_audio_clip(path) {
     this.mustTake("audio");
     if (!/^(\/|[A-Za-z]:[\\/])/.test(String(path))) {
@@ -395,4 +395,4 @@ class ClipSlot extends LomObject {
   }
 }
 
-module.exports = { Application, Song, Scene, Track, Device, ClipSlot, LomObject, Refusal, nearestColor, PALETTE };
+module.exports = { Application, Song, Scene, Track, Device, ClipSlot, LomObject, Refusal, nearestColor };

@@ -59,7 +59,11 @@ function encode(atoms) {
     throw new TypeError(`a message that is sent begins with its name, not ${String(address)}`);
   }
   const parts = args.map(encodeAtom);
-  return Buffer.concat([padded(address), padded("," + parts.map((part) => part[0]).join("")), ...parts.map((part) => part[1])]);
+  return Buffer.concat([
+    padded(address),
+    padded("," + parts.map((part) => part[0]).join("")),
+    ...parts.map((part) => part[1]),
+  ]);
 }
 
 class Reader {

@@ -3,7 +3,7 @@
 /**
  * [udpsend] and [udpreceive] on real sockets, at 127.0.0.1.
  *
- * Documented: `port` and `host`, `@quiet` ("status notifications to the Max Console are suppressed"), `@defer`. Only one
+ * Documented: `port` and `host`, `@quiet` ("status notifications to the Max Console are suppressed"), `@defer`. One
  * object can hold a port; the second gets nothing. Whether it says so in the console depends on version and system (the
  * device's option `portTaken`), and the words are inferred.
  */
@@ -30,8 +30,10 @@ class UdpSend extends MaxObject {
   transmit(message) {
     const atoms = typeof message[0] === "string" ? message : ["list", ...message];
     this.device.sent.push({ port: this.port, atoms });
-    this.socket = this.socket || dgram.createSocket("udp4");
-    this.socket.on("error", () => undefined); // a port that nobody holds: UDP does not say
+    if (!this.socket) {
+      this.socket = dgram.createSocket("udp4");
+      this.socket.on("error", () => undefined); // a port that nobody holds: UDP does not say
+    }
     this.pending += 1;
     this.socket.send(osc.encode(atoms), this.port, this.host, () => {
       this.pending -= 1;
@@ -61,7 +63,11 @@ class UdpReceive extends MaxObject {
   }
 
   methods() {
-    return { port: (port) => this.listen(port), maxqueuesize: () => undefined, quiet: (on) => (this.attributes.quiet = on) };
+    return {
+      port: (port) => this.listen(port),
+      maxqueuesize: () => undefined,
+      quiet: (on) => (this.attributes.quiet = on),
+    };
   }
 
   listen(port) {

@@ -9,7 +9,10 @@
 const { MaxObject } = require("./max_object");
 
 /** Attributes that boxes take as messages; nothing comes of them here. */
-const LOOKS = /^(hidden|ignoreclick|annotation|annotation_name|hint|fontsize|fontname|fontface|text(color)?|texton|.*color|presentation_rect|patching_rect|presentation|border|rounded)$/;
+const LOOKS = new RegExp(
+  "^(hidden|ignoreclick|annotation|annotation_name|hint|fontsize|fontname|fontface|text(on)?|.*color|" +
+    "presentation|presentation_rect|patching_rect|border|rounded)$",
+);
 
 class Box extends MaxObject {
   misunderstood(selector) {
@@ -89,7 +92,12 @@ class UMenu extends Box {
     super(...given);
     // In a patch the items' words stand in one list, with commas between the items.
     const words = this.box.items || [];
-    this.items = words.length ? words.join("\n").split("\n,\n").map((item) => item.replaceAll("\n", " ")) : [];
+    this.items = words.length
+      ? words
+          .join("\n")
+          .split("\n,\n")
+          .map((item) => item.replaceAll("\n", " "))
+      : [];
     this.value = 0;
   }
 
@@ -143,7 +151,9 @@ class UMenu extends Box {
 
   choose(item) {
     if (!this.items.includes(item)) {
-      throw new Error(`the menu ${this.box.varname} has no item ${JSON.stringify(item)}; it has ${JSON.stringify(this.items)}`);
+      throw new Error(
+        `the menu ${this.box.varname} has no item ${JSON.stringify(item)}; it has ${JSON.stringify(this.items)}`,
+      );
     }
     this.pickText(item, true);
     return true;
@@ -220,15 +230,21 @@ class LiveMenu extends LiveNumber {
   }
 
   methods() {
-    const by = (action) => (...words) => {
-      const index = this.items.indexOf(words.join(" "));
-      if (index < 0) {
-        this.device.post(`live.menu: no item "${words.join(" ")}"`);
-      } else {
-        action(index);
-      }
+    const by =
+      (action) =>
+      (...words) => {
+        const index = this.items.indexOf(words.join(" "));
+        if (index < 0) {
+          this.device.post(`live.menu: no item "${words.join(" ")}"`);
+        } else {
+          action(index);
+        }
+      };
+    return {
+      ...super.methods(),
+      symbol: by((index) => this.turn(index)),
+      setsymbol: by((index) => (this.value = index)),
     };
-    return { ...super.methods(), symbol: by((index) => this.turn(index)), setsymbol: by((index) => (this.value = index)) };
   }
 
   output() {
@@ -241,7 +257,9 @@ class LiveMenu extends LiveNumber {
   choose(item) {
     const index = this.items.indexOf(String(item));
     if (index < 0) {
-      throw new Error(`the menu ${this.box.varname} has no item ${JSON.stringify(item)}; it has ${JSON.stringify(this.items)}`);
+      throw new Error(
+        `the menu ${this.box.varname} has no item ${JSON.stringify(item)}; it has ${JSON.stringify(this.items)}`,
+      );
     }
     return this.turn(index);
   }
@@ -251,7 +269,7 @@ class LiveMenu extends LiveNumber {
   }
 }
 
-/** live.text: a switch (`mode` 1) says 0 or 1; a button bangs, on some versions twice a click (`clicks` of the options). */
+/** live.text: a switch (`mode` 1) says 0 or 1; a button bangs, in some versions twice a click (the option `clicks`). */
 class LiveText extends LiveNumber {
   constructor(...given) {
     super(...given);

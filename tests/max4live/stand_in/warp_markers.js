@@ -96,7 +96,9 @@ class WarpMarkers {
       throw new Refusal("The shadow marker can't be moved."); // read in a running Live
     }
     const index = this.find(beat);
-    this.check(this.visible.map((marker, at) => (at === index ? { ...marker, beat_time: marker.beat_time + distance } : marker)));
+    this.check(
+      this.visible.map((marker, at) => (at === index ? { ...marker, beat_time: marker.beat_time + distance } : marker)),
+    );
   }
 
   remove(beat) {
