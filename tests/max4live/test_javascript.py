@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 def run_script(script: Path, **environment: str) -> None:
     """Run a file of tests; fails with what Node says."""
     done = subprocess.run(
-        [needs("node"), "--test", "--test-reporter=spec", str(script)],
+        [needs("node"), "--test-reporter=spec", str(script)],
         env={**os.environ, **environment},
         capture_output=True,
         encoding="utf-8",
