@@ -268,10 +268,19 @@ Device.prototype._generate = function (seed) {
       return;
     }
   }
-  this.state.controls.seed = seed;
-  this._ports.show("seed", "set", seed);
+  this._showSeed(seed);
   this._begin("generate");
   this._job.generate(seed, notes, this._aim());
+};
+
+// `assign` is what Max documents to leave Live's undo history alone. It says the value back to this script, so it comes
+// when the present message has been dealt with.
+Device.prototype._showSeed = function (seed) {
+  var show = this._ports.show;
+  this.state.controls.seed = seed;
+  this._ports.later(0, function () {
+    show("seed", "assign", seed);
+  });
 };
 
 Device.prototype._retempo = function () {

@@ -49,9 +49,14 @@ function guarded(run) {
   }
 }
 
-function show(name) {
+// Max's own functions are called plainly: through `apply` some of them are known to crash.
+function show(name, message, value) {
   var object = patch.getnamed(name);
-  object.message.apply(object, Array.prototype.slice.call(arguments, 1));
+  if (value === undefined) {
+    object.message(message);
+  } else {
+    object.message(message, value);
+  }
 }
 
 function token() {
