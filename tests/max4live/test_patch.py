@@ -131,12 +131,12 @@ def test_objects_without_a_face_are_newobj_and_their_outlets_have_types() -> Non
 
 def test_the_kind_of_device_and_no_path_of_a_machine() -> None:
     assert PATCHER["project"]["amxdtype"] == 1633771873  # "aaaa" as one number, as Max writes an audio effect's
-    assert (PATCHER["openinpresentation"], PATCHER["devicewidth"]) == (1, 420.0)
+    assert (PATCHER["openinpresentation"], PATCHER["devicewidth"]) == (1, 460.0)
     assert "bootpath" not in json.dumps(PATCHER)
 
 
 def test_the_presentation_lies_on_a_grid() -> None:
-    """Rows of 15 pixels every 20 from 7, columns that end at 140, 252 and 412; the display's texts lie inside it."""
+    """Rows of 15 pixels every 20 from 7, columns that end at 140, 252 and 452; the display's texts lie inside it."""
     left, top, width, height = SEEN["display"]["presentation_rect"]
     for name, box in SEEN.items():
         x, y, w, h = box["presentation_rect"]
@@ -148,7 +148,7 @@ def test_the_presentation_lies_on_a_grid() -> None:
         elif name not in ("prompt", "display"):
             assert (y % 20, h) == (7, 15), name
     ends = {box["presentation_rect"][0] + box["presentation_rect"][2] for box in SEEN.values()}
-    assert {140.0, 252.0, 412.0} <= ends
+    assert {140.0, 252.0, 452.0} <= ends
     assert max(ends) == PATCHER["devicewidth"] - min(box["presentation_rect"][0] for box in SEEN.values()) - 2
     assert max(box["presentation_rect"][1] + box["presentation_rect"][3] for box in SEEN.values()) == 169 - 7
 

@@ -31,7 +31,7 @@ def drawn(path: Path, shown: dict[str, Any], **options: str) -> np.ndarray[Any, 
 
 def test_the_picture_is_three_times_the_device_with_title_bar_and_margin(tmp_path: Path) -> None:
     pixels = drawn(tmp_path / "a.png", dict(EXAMPLE))
-    assert pixels.shape == (3 * (169 + 18 + 8), 3 * (420 + 8), 3)
+    assert pixels.shape == (3 * (169 + 18 + 8), 3 * (460 + 8), 3)
 
 
 def test_the_same_patch_gives_the_same_picture(tmp_path: Path) -> None:
