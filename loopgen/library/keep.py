@@ -1,4 +1,4 @@
-"""Where loops are kept: a WAV or FLAC and a JSON sidecar beside it, each written whole or not at all."""
+"""A loop onto the disk: a WAV or FLAC and a JSON sidecar beside it, each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import soundfile
 
-from loopgen.errors import InvalidRequest, LoopgenError, OutputUnwritable
+from loopgen.errors import InvalidRequest, OutputUnwritable
 from loopgen.files import check_folder, write_whole
+from loopgen.library.recall import belongs
 from loopgen.music.key import Key
 from loopgen.music.loop import Loop
-from loopgen.music.tempo import Meter, check_bars, format_bpm, parse_bpm
-from loopgen.wav import LoopTags, encode, read_acid, wav_bytes
+from loopgen.music.tempo import format_bpm
+from loopgen.wav import LoopTags, encode, wav_bytes
 
 FORMATS: dict[str, tuple[str, int]] = {"wav": (".wav", 24), "float": (".wav", 32), "flac": (".flac", 24)}
 """Format name -> file suffix and bits a sample."""
@@ -87,58 +85,6 @@ def check_writable(target: Path) -> None:
     if not is_folder(target):
         _check_is_sidecar(target.with_suffix(".json"), target)
     check_folder(target if is_folder(target) else target.parent)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a file says of itself; None for what it does not."""
-
-    bpm: Fraction | None = None
-    bars: int | None = None
-    meter: Meter | None = None
-    key: Key | None = None
-    prompt: str = ""
-    recipe: Mapping[str, Any] = field(default_factory=dict)
-
-
-def recall(path: Path) -> Known:
-    """What is known of a loop on disk: from its sidecar, else its ``acid`` chunk, else its name."""
-    with suppress(OSError, ValueError, KeyError, TypeError, LoopgenError):
-        recipe = dict(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
-        if not _belongs(recipe, path):
-            raise ValueError("another file's sidecar")
-        said = dict(recipe["request"])
-        key = said.get("key")
-        return Known(
-            parse_bpm(said["bpm"]),
-            check_bars(said["bars"]),
-            Meter.parse(said["meter"]),
-            Key.parse(key) if key else None,
-            str(said["prompt"]),
-            recipe,
-        )
-    with suppress(OSError, InvalidRequest):
-        if acid := read_acid(path):
-            quarters, bpm, meter = acid
-            bars = Fraction(quarters) / meter.quarters
-            whole = int(bars) if bars.denominator == 1 and bars > 0 else None
-            return Known(parse_bpm(round(bpm, 4)), whole, meter)
-    return _read_name(path.stem)
-
-
-def _read_name(stem: str) -> Known:
-    tempo = re.search(r"(?<![\d.])(\d{2,3}(?:\.\d+)?)[ _-]?bpm", stem, re.IGNORECASE)
-    bars = re.search(r"(?<![\d.])(\d{1,3})[ _-]?bars?(?![a-z])", stem, re.IGNORECASE)
-    meter = re.search(r"bars?_(\d{1,2})-(\d{1,2})(?!\d)", stem)
-    key = re.search(r"(?:^|[ _-])([A-G][#b]?m?)(?=[ _-]|$)", stem)
-    with suppress(InvalidRequest):
-        return Known(
-            parse_bpm(tempo[1]) if tempo else None,
-            check_bars(int(bars[1])) if bars else None,
-            Meter(int(meter[1]), int(meter[2])) if meter else None,
-            key=Key.parse(key[1]) if key else None,
-        )
-    return Known()
 
 
 def file_stem(loop: Loop) -> str:
@@ -207,13 +153,8 @@ def _check_is_sidecar(sidecar: Path, path: Path) -> None:
         return
     with suppress(OSError, ValueError, TypeError):
         recipe = json.loads(sidecar.read_text(encoding="utf-8"))
-        if "loopgen" in recipe and _belongs(recipe, path):
+        if "loopgen" in recipe and belongs(recipe, path):
             return
         if "loopgen" in recipe:
             raise OutputUnwritable(f"{sidecar} belongs to {recipe['file']}; give another name")
     raise OutputUnwritable(f"{sidecar} is there already and is no loopgen sidecar; give another name")
-
-
-def _belongs(recipe: Mapping[str, Any], path: Path) -> bool:
-    """Whether a sidecar of this name is that of ``path`` and not of a loop of the same name in another format."""
-    return Path(str(recipe.get("file", path.name))).suffix == path.suffix
