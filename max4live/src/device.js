@@ -17,6 +17,15 @@ var NUMBERS = ["bars", "variations", "seed", "lock", "guidance", "temperature", 
 var BUTTONS = ["generate", "cancel", "again", "retempo", "copy"];
 var FIRST_ITEMS = { preset: state.NO_PRESET, target: state.HIGHLIGHTED };
 
+// A text as one word, which comes back whole however Live writes it down: without spaces, commas and quotes, no number.
+function word(text) {
+  return "=" + encodeURIComponent(text).replace(/%20/g, "+");
+}
+
+function textOf(kept) {
+  return decodeURIComponent(String(kept).slice(1).replace(/\+/g, " "));
+}
+
 // ports: {send(atoms), toServer(port), knock(port, atoms), listen(port), remember(four texts), show(name, message ...),
 // later(ms, fn) -> {cancel()}, now() -> ms, random() -> 0..1, token, LiveAPI}
 function Device(ports) {
@@ -114,7 +123,7 @@ Device.prototype._recall = function (values) {
   var at;
   for (at = 0; at < TEXTS.length; at += 1) {
     if (values[at] !== undefined) {
-      controls[TEXTS[at]] = String(values[at]) === "-" ? "" : String(values[at]);
+      controls[TEXTS[at]] = textOf(values[at]);
     }
   }
   controls.engine = controls.engine || state.AUTO;
@@ -131,7 +140,7 @@ Device.prototype._type = function (name, text) {
   }
   controls[name] = value;
   for (at = 0; at < TEXTS.length; at += 1) {
-    kept.push(controls[TEXTS[at]] || "-");
+    kept.push(word(controls[TEXTS[at]]));
   }
   this._ports.remember(kept);
 };

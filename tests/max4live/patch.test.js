@@ -43,9 +43,21 @@ for (const prompt of ["bang bang", "text", "name", "init", "clear", "set", "808"
     const device = open(t);
     device.type("prompt", prompt);
     const again = reopened(t, device);
-    assert.equal(again.shown("prompt").text, prompt === "-" ? "" : prompt);
+    assert.equal(again.shown("prompt").text, prompt);
   });
 }
+
+test("what is kept survives being written down as plain words", (t) => {
+  const device = open(t);
+  device.type("prompt", '  "808", a\\b; $1 50% + [ü] \u{1F941}');
+  const words = device.stored().Memory;
+  assert.equal(words.length, 5);
+  for (const word of words.slice(1)) {
+    assert.match(word, /^=[\w.!~*'()%+-]*$/);
+  }
+  assert.deepEqual(words, words.join(" ").split(" "));
+  assert.equal(reopened(t, device).shown("prompt").text, device.shown("prompt").text);
+});
 
 test("a prompt that was taken away stays away", (t) => {
   const device = open(t);
@@ -56,7 +68,7 @@ test("a prompt that was taken away stays away", (t) => {
 
 test("a new device says nothing on the console and keeps its initial values", (t) => {
   const device = open(t);
-  assert.deepEqual(device.stored().Memory, ["memory", "-", "-", "-", "-"]);
+  assert.deepEqual(device.stored().Memory, ["memory", "=", "=", "=", "="]);
   assert.equal(device.shown("bars").text, "4");
   assert.equal(device.shown("scale").value, 1);
   assert.equal(device.shown("port").value, 11200);

@@ -78,7 +78,7 @@ def test_what_was_kept_is_heard_before_the_js_starts() -> None:
     assert list(reached("ready", 0)) == ["t init b", "js loopgen.device.js"]
     assert CORDS["ready_order", 1] == ("memory", 0)  # a trigger's right outlet is the first
     assert CORDS["memory", 0] == ("logic", 0)
-    assert parameter("memory")["parameter_initial"] == BOXES["memory"]["restore"] == ["memory", "-", "-", "-", "-"]
+    assert parameter("memory")["parameter_initial"] == BOXES["memory"]["restore"] == ["memory", "=", "=", "=", "="]
     assert (parameter("memory")["parameter_type"], parameter("memory")["parameter_invisible"]) == (3, 1)
     assert BOXES["memory"]["saved_object_attributes"]["parameter_enable"] == 1
 
