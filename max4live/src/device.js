@@ -62,6 +62,8 @@ Device.prototype.message = function (name, values) {
     this._init();
   } else if (name === "memory") {
     this._recall(values);
+  } else if (name === "prompt") {
+    this._type(name, values.slice(values[0] === "text" ? 1 : 0).join(" ")); // [textedit] says `text dub techno`
   } else if (TEXTS.indexOf(name) >= 0) {
     this._type(name, values.join(" "));
   } else if (NUMBERS.indexOf(name) >= 0) {

@@ -38,7 +38,7 @@ for (const order of ["parameters first", "bang first"]) {
 }
 
 // Words that [route], [pattr] or [prepend] could take for something else, and numbers.
-for (const prompt of ["bang bang", "text", "name", "init", "clear", "set", "808", "1.50", "a; b, c", 'say "yes"', "$1", "-"]) {
+for (const prompt of ["bang", "list", "int", "bang bang", "text", "name", "init", "clear", "set", "808", "1.50", "a; b, c", 'say "yes"', "$1", "-"]) {
   test(`the prompt ${prompt} is kept as it was typed`, (t) => {
     const device = open(t);
     device.type("prompt", prompt);

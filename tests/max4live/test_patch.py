@@ -61,11 +61,8 @@ def test_a_button_says_its_name_and_those_that_generate_ask_for_the_prompt_first
     assert CORDS.get((trigger, 1)) == (("prompt", 0) if asks else None)
 
 
-def test_the_prompt_reaches_the_js_with_and_without_the_word_text_and_when_it_is_empty() -> None:
-    assert CORDS["prompt", 0] == ("prompt_text", 0)
-    assert CORDS["prompt_text", 0] == CORDS["prompt_text", 1] == ("prompt_empty", 0)
-    assert list(reached("prompt_empty", 0)) == ["t prompt", "js loopgen.device.js"]
-    assert list(reached("prompt_empty", 1)) == ["prepend prompt", "js loopgen.device.js"]
+def test_the_prompt_reaches_the_js_as_one_symbol_past_nothing_that_knows_words() -> None:
+    assert list(reached("prompt", 0)) == ["prepend prompt", "js loopgen.device.js"]
     assert {key: BOXES["prompt"][key] for key in ("keymode", "outputmode", "nosymquotes", "wordwrap")} == {
         "keymode": 1,
         "outputmode": 1,
