@@ -55,6 +55,12 @@ def test_an_unfrozen_device_needs_its_files_beside_it() -> None:
     assert check(data) == ["the patch refers to logic.js, which is not there"]
 
 
+def test_nothing_is_said_of_files_that_only_lie_beside_a_device() -> None:
+    data = amxd.to_bytes(samples.device(), frozen=False)
+    others = {"mine.js": b"let x = 1", "notes.txt": b"/Users/me/secret"}
+    assert check(data, {**samples.device().files, **others}) == []
+
+
 def test_a_frozen_device_does_not_look_beside_it() -> None:
     content = samples.patch()
     add(content["patcher"], box(20, "fpic", [150, 100, 20, 20], pic="logo.png"))
