@@ -16,7 +16,7 @@ from typing import Any
 from loopgen.errors import InputError
 from max4live.amxd import KINDS
 from max4live.parameter import Parameter, read_parameter
-from max4live.theme import DARK, rgba
+from max4live.theme import COLORS, rgba
 
 SOURCE = Path(__file__).parent / "src" / "Loopgen.toml"
 HEIGHT = 169
@@ -115,7 +115,7 @@ class _Box:
         for attribute, color in source.get("colors", {}).items():
             saved[attribute] = {"expression": f"themecolor.{color}"}
             if cached := _CACHED.get((kind, attribute), attribute):
-                box[cached] = rgba(DARK[color])
+                box[cached] = rgba(COLORS[color])
         box |= self._kind_of_parameter(kind)
         if self.parameter:
             saved["valueof"] = self.parameter.attributes(source.get("title", ""), source.get("info", ""))
@@ -252,8 +252,8 @@ def _read_box(name: str, number: str, source: Mapping[str, Any]) -> _Box:
         if ("title" in source) != ("info" in source):
             raise _Fault("title and info belong together, as Live's Info View shows both")
         for attribute, color in source.get("colors", {}).items():
-            if color not in DARK:
-                raise _Fault(f"{attribute} is {color!r}, which is none of Live's theme colours: {', '.join(DARK)}")
+            if color not in COLORS:
+                raise _Fault(f"{attribute} is {color!r}, which is none of Live's theme colours: {', '.join(COLORS)}")
         parameter = read_parameter(source["parameter"]) if "parameter" in source else None
     except (_Fault, ValueError) as fault:
         raise _Fault(f"box {name}: {fault}") from None

@@ -1,7 +1,7 @@
 """The device as a picture, drawn from the patch: its rectangles, classes and labels, with example values.
 
-It shows what lies where and whether it fits, in colours near to those of Live's themes. The font is not Live's (Ableton
-Sans is not ours to pass on) but DejaVu Sans, which comes with matplotlib, made as narrow.
+It shows what lies where and whether it fits, in colours near to those of Live's dark theme. The font is not Live's
+(Ableton Sans is not ours to pass on) but DejaVu Sans, which comes with matplotlib, made as narrow.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loopgen.errors import InputError, OutputUnwritable
-from max4live.theme import DARK, THEMES, Theme
+from max4live.theme import COLORS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,10 +54,10 @@ _NARROW = 0.86
 
 
 class _Drawing:
-    """A figure in the device's pixels, from the top left corner, and what the device's looks are made of."""
+    """A figure in the device's pixels, from the top left corner."""
 
-    def __init__(self, axes: Axes, theme: Theme) -> None:
-        self.axes, self.theme = axes, theme
+    def __init__(self, axes: Axes) -> None:
+        self.axes = axes
 
     def fill(self, rectangle: tuple[float, float, float, float], color: str, frame: str = "") -> None:
         """A rectangle in one of the theme's colours, perhaps with a frame of one pixel."""
@@ -70,8 +70,8 @@ class _Drawing:
                 (x + inset, y + inset),
                 width - 2 * inset,
                 height - 2 * inset,
-                facecolor=self.theme[color],
-                edgecolor=self.theme[frame] if frame else "none",
+                facecolor=COLORS[color],
+                edgecolor=COLORS[frame] if frame else "none",
                 linewidth=0.72 if frame else 0,  # points: a pixel at 72 a _SCALE-th
             )
         )
@@ -91,7 +91,7 @@ class _Drawing:
         x, y = at
         path = TextPath((0, 0), text, size=size, prop=_font())
         place = Affine2D().scale(_NARROW, -1).translate(x - align * text_width(text, size), y + 0.36 * size)
-        patch = PathPatch(path, facecolor=self.theme[color], linewidth=0)
+        patch = PathPatch(path, facecolor=COLORS[color], linewidth=0)
         patch.set_transform(place + self.axes.transData)
         self.axes.add_patch(patch)
 
@@ -136,18 +136,15 @@ def wrapped(text: str, size: float, room: float) -> list[str]:
     return lines
 
 
-def draw(patch: Mapping[str, Any], path: Path, shown: Mapping[str, Any] = EXAMPLE, *, theme: str = "dark") -> None:
+def draw(patch: Mapping[str, Any], path: Path, shown: Mapping[str, Any] = EXAMPLE) -> None:
     """A PNG of a patch's presentation, as it sits in Live.
 
-    ``shown`` is what the boxes show, by scripting name; a name that it lacks shows what the patch begins with. Themes
-    are ``dark`` and ``light``. Raises ``InputError`` for a class that it cannot draw or a theme that there is not,
-    ``OutputUnwritable`` where the picture cannot be written.
+    ``shown`` is what the boxes show, by scripting name; a name that it lacks shows what the patch begins with. Raises
+    ``InputError`` for a class that it cannot draw, ``OutputUnwritable`` where the picture cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if theme not in THEMES:
-        raise InputError(f"there is no theme {theme!r}; give {' or '.join(THEMES)}")
     patcher = patch["patcher"]
     width, height = patcher["devicewidth"], patcher["openrect"][3]
     whole = width + 2 * _MARGIN, height + _TITLE_BAR + 2 * _MARGIN
@@ -157,8 +154,8 @@ def draw(patch: Mapping[str, Any], path: Path, shown: Mapping[str, Any] = EXAMPL
     axes.set_axis_off()
     axes.set_xlim(-_MARGIN, width + _MARGIN)
     axes.set_ylim(height + _MARGIN, -_TITLE_BAR - _MARGIN)
-    drawing = _Drawing(axes, THEMES[theme])
-    figure.set_facecolor(drawing.theme["live_surface_frame"])
+    drawing = _Drawing(axes)
+    figure.set_facecolor(COLORS["live_surface_frame"])
     drawing.fill((0, -_TITLE_BAR, width, _TITLE_BAR), "live_macro_title")
     drawing.fill((0, 0, width, height), "live_surface_bg")
     _switch(drawing)
@@ -178,14 +175,14 @@ def _switch(drawing: _Drawing) -> None:
     """The device's switch, as in Live's title bars."""
     from matplotlib.patches import Circle
 
-    drawing.axes.add_patch(Circle((10, -_TITLE_BAR / 2), 4, facecolor=drawing.theme["live_lcd_control_fg"]))
+    drawing.axes.add_patch(Circle((10, -_TITLE_BAR / 2), 4, facecolor=COLORS["live_lcd_control_fg"]))
 
 
 def _color(box: Mapping[str, Any], attribute: str, otherwise: str) -> str:
     """The name of the theme's colour that a box is given."""
     saved = box.get("saved_attribute_attributes", {})
     name = str(saved.get(attribute, {}).get("expression", "")).removeprefix("themecolor.") or otherwise
-    return name if name in DARK else otherwise
+    return name if name in COLORS else otherwise
 
 
 def _panel(drawing: _Drawing, box: Mapping[str, Any], shown: object) -> None:
@@ -224,7 +221,7 @@ def _menu(drawing: _Drawing, box: Mapping[str, Any], shown: object) -> None:
     drawing.line(text, (x + 4, y + height / 2), box.get("fontsize", _SIZE), color, room=width - 16)
     middle, right = y + height / 2, x + width - 4
     arrow = [(right - 6, middle - 1.5), (right, middle - 1.5), (right - 3, middle + 2)]
-    drawing.axes.add_patch(Polygon(arrow, facecolor=drawing.theme[color], linewidth=0))
+    drawing.axes.add_patch(Polygon(arrow, facecolor=COLORS[color], linewidth=0))
 
 
 def _numbox(drawing: _Drawing, box: Mapping[str, Any], shown: object) -> None:

@@ -1,16 +1,14 @@
 """Live's theme colours that the device uses, by the names that Max gives them.
 
-The dark theme's are those of Live 12's default dark theme; the light one's are near them. Max reads the colours from
-Live's own theme while the device runs: these are for the picture, and for the moment before the theme is known.
+They are near those of Live 12's default dark theme. Max reads the colours from Live's own theme while the device runs:
+these are for the picture, and for the moment before the theme is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-Theme = Mapping[str, str]
-
-DARK: Theme = {
+COLORS: Mapping[str, str] = {
     "live_surface_bg": "#363636",  # what a device lies on
     "live_surface_frame": "#2a2a2a",  # what devices lie on
     "live_control_bg": "#1e1e1e",  # a button
@@ -25,25 +23,6 @@ DARK: Theme = {
     "live_lcd_title": "#d0d0d0",  # text in it
     "live_lcd_frame": "#3e3e3e",
 }
-
-LIGHT: Theme = {
-    **DARK,
-    "live_surface_bg": "#c3c3c3",
-    "live_surface_frame": "#9b9b9b",
-    "live_control_bg": "#e0e0e0",
-    "live_control_fg": "#121212",
-    "live_control_fg_zombie": "#8a8a8a",
-    "live_value_bar": "#7fb2e5",
-    "live_contrast_frame": "#8e8e8e",
-    "live_macro_title": "#adadad",
-    "live_lcd_bg": "#282828",
-    "live_lcd_control_fg": "#ffb532",
-    "live_lcd_control_fg_zombie": "#8c8c8c",
-    "live_lcd_title": "#cecece",
-    "live_lcd_frame": "#6e6e6e",
-}
-
-THEMES: Mapping[str, Theme] = {"dark": DARK, "light": LIGHT}
 
 
 def rgba(color: str) -> list[float]:

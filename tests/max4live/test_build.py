@@ -130,7 +130,6 @@ def test_what_cannot_be_read_or_written_is_told(tmp_path: Path, capsys: pytest.C
 
 
 def test_the_picture_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("max4live.picture")
     file = tmp_path / "docs" / "device.png"
     assert main(["picture", str(file)]) == 0
     assert file.read_bytes().startswith(b"\x89PNG")
