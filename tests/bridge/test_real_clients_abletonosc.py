@@ -1,57 +1,18 @@
 """The client for Live without Max for Live, as a process between the real server and a stand-in of AbletonOSC."""
 
-import json
 import os
-import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from bridge.client import Client
-from bridge.clients.ableton import clip, slots
+from bridge.clients.ableton import clip
 from bridge.clients.ableton import song as songs
 from bridge.clients.ableton.live import Live
-from bridge.server import Server
-from loopgen.errors import InputError, PortTaken, ServerUnreachable
-from tests.bridge.abletonosc_stand_in import AudioClip, MidiClip, Note, Song, StandIn, Track, held
-from tests.bridge.clients_support import Program, asked, check_loop, free_port, serving, wait_until
-
-CREATES = ("silently", "with an answer")
-RIFF: list[Note] = [(57, 0.0, 1.0, 100.0, False), (60, 1.0, 0.5, 90.0, False), (64, 2.0, 2.0, 80.4, False)]
-
-
-def a_set(**values: object) -> Song:
-    """A MIDI track with a riff, which is highlighted, and two audio tracks."""
-    song = Song(127.953, 4, 4, 9, "Minor", [Track("Keys", is_midi=True), Track("Loops"), Track("More")])
-    song.tracks[0].slots[0] = MidiClip("Riff", list(RIFF))
-    for name, value in values.items():
-        setattr(song, name, value)
-    return song
-
-
-def client(live: StandIn, port: int, *words: str, env: Mapping[str, str] | None = None) -> Program:
-    ports = ("--port", str(port), "--live-port", str(live.port), "--live-reply-port", str(live.reply_port))
-    return Program([sys.executable, "-m", "bridge.clients.ableton", *ports, *words], env)
-
-
-def run(live: StandIn, server: Server, *words: str, status: int = 0) -> Program:
-    """The client, at its end."""
-    with client(live, server.port, "--no-reveal", *words) as said:
-        assert said.wait() == status, said.lines
-    return said
-
-
-def path_in(said: Program) -> Path:
-    return Path(said.wait_for(r"^(.+\.wav) \(")[1])
-
-
-def audio(song: Song, track: int, scene: int) -> AudioClip:
-    made = song.tracks[track].slots[scene]
-    assert isinstance(made, AudioClip)
-    return made
-
+from loopgen.errors import InputError
+from tests.bridge.abletonosc_stand_in import AudioClip, MidiClip, Note, StandIn, Track
+from tests.bridge.abletonosc_support import CREATES, a_set, audio, client, path_in, run
+from tests.bridge.clients_support import asked, check_loop, serving, wait_until
 
 # -- from a clip to a loop in a slot -----------------------------------------------------------------------------------
 
@@ -142,6 +103,16 @@ def test_without_such_an_address_the_path_is_shown_and_the_file_revealed(tmp_pat
         assert str(path.parent) in told
     assert not any(song.tracks[1].slots)
     assert not any(address.startswith("/live/clip/set") for address, *_ in live.heard)
+
+
+def test_each_of_several_loops_has_a_slot_to_be_dragged_into(tmp_path: Path) -> None:
+    song = a_set()
+    song.tracks[1].slots[1:] = [MidiClip("mine") for _ in song.tracks[1].slots[1:]]
+    with serving(tmp_path) as server, StandIn(song) as live:
+        said = run(live, server, "techno", "--bars", "1", "--variations", "2")
+    said.wait_for("^not placed: .* Drag the file into 'Loops', scene 1$")
+    said.wait_for("^not placed: .* Drag the file into 'Loops', scene 5$")
+    assert song.tracks[1].slots[4:] == [None]
 
 
 def test_an_old_abletonosc_that_is_silent_about_it(tmp_path: Path) -> None:
@@ -299,143 +270,3 @@ def test_the_scale_is_followed_where_it_says_something(
     song = a_set(root_note=root, scale_name=name)
     with StandIn(song, scale_mode=mode) as stand_in, Live(stand_in.port, stand_in.reply_port) as live:
         assert songs.read(live, scale).key == key
-
-
-# -- what goes wrong ---------------------------------------------------------------------------------------------------
-
-
-def test_lost_answers_are_asked_for_again(tmp_path: Path) -> None:
-    """The first answer of each address is lost, and all to the one message that must not be sent twice."""
-    song = a_set()
-    told: set[str] = set()
-    with serving(tmp_path) as server, StandIn(song, CREATES[1]) as live:
-
-        def lost(address: str) -> bool:
-            is_first = address not in told
-            told.add(address)
-            return is_first or any(heard[0].endswith("create_audio_clip") for heard in live.heard[-2:])
-
-        live.loses = lost
-        said = run(live, server, "techno", "--bars", "1", "--melody")
-        assert len(asked(path_in(said))["melody"]) == 3
-    assert audio(song, 1, 0).length == 4.0
-    assert sum(address.endswith("create_audio_clip") for address, *_ in live.heard) == 1
-
-
-def test_answers_to_others_and_nonsense_are_not_taken() -> None:
-    song = a_set()
-    with StandIn(song) as stand_in, Live(stand_in.port, stand_in.reply_port) as live:
-        stand_in.answer("/live/clip/get/name", 3, 3, "another's")
-        stand_in.answer("/live/song/get/beat", 17)
-        stand_in.answer("/live/error", "somebody else's")
-        stand_in._socket.sendto(b"no osc", ("127.0.0.1", stand_in.reply_port))
-        assert live.ask(("/live/clip/get/name", 0, 0), ("/live/clip/get/name", 9, 9)) == [("Riff",), None]
-        assert live.trouble == "list index out of range"
-        song.tempo = "fast"  # type: ignore[assignment]
-        with pytest.raises(InputError, match="AbletonOSC does not tell tempo and time signature"):
-            songs.read(live)
-        song.tempo = float("nan")
-        with pytest.raises(InputError, match="AbletonOSC does not tell tempo and time signature"):
-            songs.read(live)
-        song.tempo = 1e6
-        with pytest.raises(InputError, match="20 to 999"):
-            songs.read(live)
-
-
-def test_late_answers_are_not_taken_for_those_of_the_next_question() -> None:
-    song = a_set()
-    with StandIn(song) as stand_in, Live(stand_in.port, stand_in.reply_port, patience=0.5) as live:
-        stand_in.is_busy.set()
-        with pytest.raises(ServerUnreachable, match="AbletonOSC does not answer"):
-            songs.read(live)
-        song.tempo = 90.0
-        stand_in.is_busy.clear()
-        assert songs.read(live).tempo == "90"
-        stand_in.is_busy.set()
-        with pytest.raises(ServerUnreachable, match="Live has stopped answering; it may be loading"):
-            songs.read(live)
-        stand_in.is_busy.clear()
-        assert slots.aim(live) == slots.Slot(1, 0, "Loops")
-
-
-def test_a_slow_live_is_waited_for() -> None:
-    with StandIn(a_set(), round_=0.1) as stand_in, Live(stand_in.port, stand_in.reply_port) as live:
-        assert len(clip.read(live).melody.notes) == 3
-
-
-def test_no_live_says_what_to_install(tmp_path: Path) -> None:
-    with StandIn(a_set()) as live:
-        pass
-    with serving(tmp_path) as server:
-        said = run(live, server, "techno", status=1)
-    said.wait_for("^cannot go on: AbletonOSC does not answer at port .*github.com/ideoforms/AbletonOSC.*Remote Scripts")
-
-
-def test_no_server_says_what_to_start() -> None:
-    with StandIn(a_set()) as live, client(live, free_port(), "techno") as said:
-        assert said.wait() == 1
-    said.wait_for("^cannot go on: no loopgen answers at .*`loopgen serve` starts one$")
-
-
-def test_a_taken_reply_port_is_said(tmp_path: Path) -> None:
-    with serving(tmp_path) as server, StandIn(a_set()) as live, held(live.reply_port):
-        said = run(live, server, "techno", status=2)
-    said.wait_for(f"^cannot go on: port {live.reply_port}, to which AbletonOSC answers, belongs to another program")
-    with pytest.raises(PortTaken), held(live.reply_port), Live(live.port, live.reply_port):
-        pass
-
-
-def test_what_the_server_refuses_is_said(tmp_path: Path) -> None:
-    with serving(tmp_path) as server, StandIn(a_set()) as live:
-        run(live, server, "techno", "--bars", "1000", status=1).wait_for("^cannot go on: bars: '?1000'? cannot be used")
-        run(live, server, status=1).wait_for("^cannot go on: prompt")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="has no such signal to send")
-def test_ctrl_c_takes_the_job_with_it(tmp_path: Path) -> None:
-    with serving(tmp_path) as server, StandIn(a_set()) as live:
-        with client(live, server.port, "techno", "--bars", "16", "--variations", "16", "--no-reveal") as said:
-            path_in(said)
-            said._process.send_signal(signal.SIGINT)
-            assert said.wait() == 130
-        with Client(port=server.port) as watcher:
-            wait_until(lambda: "ready" in watcher.ask("/loopgen/subscribe", "state").arguments, "the server is free")
-        assert len(list(tmp_path.glob("*.wav"))) < 16
-
-
-# -- staying -----------------------------------------------------------------------------------------------------------
-
-
-def test_it_stays_and_makes_a_loop_a_line(tmp_path: Path) -> None:
-    song = a_set(tempo=120.0)
-    with (
-        serving(tmp_path) as server,
-        StandIn(song, CREATES[0]) as live,
-        client(live, server.port, "dub techno", "--bars", "1", "--watch", "--no-reveal") as said,
-    ):
-        process = said._process
-        assert process.stdin is not None
-
-        def type_(line: str, then: str) -> None:
-            assert process.stdin is not None
-            process.stdin.write(line + "\n")
-            process.stdin.flush()
-            said.wait_for(then)
-
-        said.wait_for("^Return: a loop")
-        type_("r", "^there is no loop yet")
-        type_("", "^in 'Loops', scene 1, 4 beats$")
-        song.tempo = 131.7
-        type_("r", "^in 'Loops', scene 2, 4 beats$")
-        type_("acid", "^in 'Loops', scene 3, 4 beats$")
-        song.tempo = 1e6
-        type_("", "^tempo: .* cannot be used")
-        process.stdin.write("q\n")
-        process.stdin.flush()
-        assert said.wait() == 0
-    first, second, third = (Path(audio(song, 1, scene).file_path) for scene in range(3))
-    check_loop(first, "120", 1, tmp_path)
-    check_loop(second, "131.7", 1, tmp_path)
-    assert asked(first)["seed"] == asked(second)["seed"]
-    assert asked(third)["prompt"] == "acid"
-    assert json.loads(third.with_suffix(".json").read_text())["request"]["bpm"] in ("131.7", 131.7)

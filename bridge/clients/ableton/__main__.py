@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from bridge.client import Client
 from bridge.clients.ableton.live import PORT as LIVE_PORT
 from bridge.clients.ableton.live import REPLY_PORT, Live
 from bridge.clients.ableton.session import Session, Wishes
-from bridge.fields import BY_NAME
+from bridge.fields import BY_NAME, whole
 from bridge.protocol import PORT
 from loopgen.errors import LoopgenError
 
 FIELDS = ("bars", "variations", "preset", "engine", "seed", "key", "takes", "guidance", "temperature")
 """Keys of ``generate`` that can be given; tempo and meter are the set's."""
 
-INTERRUPTED = 130
+USAGE, INTERRUPTED = 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{message} (`{self.prog} --help` shows what can be given)\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Make loops for the Live set that is open; returns the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a track's name that cannot be shown ends nothing
     options = _parser().parse_args(argv)
     fields = {name: text for name in ("prompt", *FIELDS) if (text := getattr(options, name)) is not None}
     wishes = Wishes(options.melody, options.scale, options.track, options.reveal)
     try:
+        whole("the port of loopgen's server", options.port, 1, 65_535)
         with Live(options.live_port, options.live_reply_port) as live:
             session = Session(live, lambda: Client(options.host, options.port, name="ableton"), wishes, _say, _progress)
             if options.watch:
@@ -41,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m bridge.clients.ableton",
         description="Make a loop at the tempo, meter and key of the Live set that is open, and put it into a slot.",
     )
@@ -75,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _watch(session: Session, fields: dict[str, str]) -> None:
     """A loop for each line, until the input ends; what cannot be done is said, and the next line is read."""
+    try:
+        session.look()
+    except LoopgenError as error:
+        _say(f"not ready yet: {error}")
     _say("Return: a loop. Text: a loop of that prompt. r: the last loop on the set's tempo. q, Ctrl-C: end.")
     while (line := sys.stdin.readline()) and (word := line.strip()) != "q":
         try:

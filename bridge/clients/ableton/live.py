@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from bridge.fields import whole
 from bridge.wire import Malformed, Message, Value, decode, encode_any
-from loopgen.errors import PortTaken, ServerUnreachable
+from loopgen.errors import InputError, PortTaken, ServerUnreachable
 
 PORT, REPLY_PORT = 11_000, 11_001
 """Where AbletonOSC listens and where its answers go, whoever asks: constants of its own."""
@@ -43,7 +43,7 @@ INSTALL = (
 
 
 class Live:
-    """A running Live, with ports from 1 to 65535, else ``InvalidRequest``.
+    """A running Live, with two ports from 1 to 65535, else ``InputError``.
 
     Raises ``PortTaken`` on entering where another program gets AbletonOSC's answers.
     """
@@ -51,6 +51,11 @@ class Live:
     def __init__(self, port: int = PORT, reply_port: int = REPLY_PORT, patience: float = PATIENCE) -> None:
         self._address = "127.0.0.1", whole("AbletonOSC's port", port, 1, 65_535)
         self._reply_port = whole("AbletonOSC's reply port", reply_port, 1, 65_535)
+        if port == reply_port:  # it would hear its own questions
+            raise InputError(
+                f"AbletonOSC listens at one port and answers to another, and {port} was given for both; "
+                f"its own are {PORT} and {REPLY_PORT}"
+            )
         self._patience = patience
         self._owed = 0
         self._has_answered = False
@@ -110,7 +115,7 @@ class Live:
             message = self._receive(rest)
             if message is None:
                 continue
-            self._has_answered = True
+            self._has_answered |= message.address.startswith("/live/")
             if message.address == LAST:
                 self._owed -= 1
                 is_heard = True

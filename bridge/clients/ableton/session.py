@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bridge.client import Client, Done
@@ -42,6 +42,12 @@ class Session:
         self._is_shown = False
         self.last = ""
         """File name of the last loop."""
+
+    def look(self) -> None:
+        """Say what the set is, if Live and the server are there. Raises ``LoopgenError``."""
+        set_ = song.read(self._live, self._wishes.scale)
+        with self._connect():
+            self._say(f"Live: {set_}")
 
     def generate(self, fields: Mapping[str, str]) -> None:
         """Make loops that fit the set as it is now, and put them into it. Raises ``LoopgenError``."""
@@ -103,7 +109,7 @@ class Session:
                 job = "" if loop.variation == loop.variations else job
                 self.last = Path(loop.path).name
                 self._say(f"{loop.path} ({loop.summary})")
-                self._hand_over(loop, aimed, name)
+                aimed = self._hand_over(loop, aimed, name)
             if loop.licence:
                 self._say(f"licence: {loop.licence}")
         except KeyboardInterrupt:
@@ -111,8 +117,11 @@ class Session:
                 client.cancel(job)
             raise
 
-    def _hand_over(self, loop: Done, aimed: slots.Slot | str, name: str) -> None:
-        """Put a loop into Live, or say how the user does. A loop is never lost to a Live that is."""
+    def _hand_over(self, loop: Done, aimed: slots.Slot | str, name: str) -> slots.Slot | str:
+        """Put a loop into Live, or say how the user does. A loop is never lost to a Live that is.
+
+        Returns where the next one shall go: below, as the user has yet to fill the slot that was named.
+        """
         place: slots.Slot | None = None
         try:
             if isinstance(aimed, str):
@@ -130,6 +139,7 @@ class Session:
             if self._wishes.show and not self._is_shown and Path(loop.path).is_file():
                 self._is_shown = True
                 reveal(Path(loop.path))
+        return replace(place, scene=place.scene + 1) if place else aimed
 
     def _compare(self, before: song.Song) -> None:
         """The loop has the tempo that the set had when it was asked for."""
