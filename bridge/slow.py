@@ -125,9 +125,11 @@ def _copy(text: str) -> None:
 
     try:
         pyperclip.copy(text)
-    except (pyperclip.PyperclipException, OSError) as error:
+        why = "" if pyperclip.paste() == text else "it did not arrive there"  # a program that failed is not noticed
+    except Exception as error:  # of many kinds, according to the system
         why = str(error).strip().partition("\n")[0]
-        raise Misused("no_clipboard", f"{text} could not be put on the clipboard ({why}); copy it from here") from None
+    if why:
+        raise Misused("no_clipboard", f"{text} could not be put on the clipboard ({why}); copy it from here")
 
 
 def find_in(inbox: Path, name: str) -> Path:
