@@ -15,7 +15,7 @@ from loopgen.errors import InvalidRequest
 from loopgen.music.chords import parse_chords
 from loopgen.music.melody import Melody
 from loopgen.music.prompt import read_prompt
-from loopgen.music.request import SEED_MAX, LoopRequest
+from loopgen.music.request import FADE_MAX, SEED_MAX, LoopRequest
 from loopgen.music.sampling import SAMPLING_FIELDS, Sampling
 
 ASKED: Mapping[str, str] = MappingProxyType(
@@ -38,12 +38,22 @@ ASKED: Mapping[str, str] = MappingProxyType(
         "guidance": "weight of the prompt, 0 to 20",
         "negative": "what it should not sound like",
         "count_in": "a bar of clicks played to the model first",
+        "stretcher": "how a take is brought onto the tempo",
+        "longest_fade": "of the seam, in milliseconds, 0 to 240",
     }
 )
 """Name -> meaning of everything that an order may hold."""
 
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {"bars": 4, "variations": 1, "rate": 44_100, "engine": "auto", "takes": 0}
+    {
+        "bars": 4,
+        "variations": 1,
+        "rate": 44_100,
+        "engine": "auto",
+        "takes": 0,
+        "stretcher": "auto",
+        "longest_fade": FADE_MAX,
+    }
 )
 
 
@@ -110,6 +120,8 @@ def settle(
         engine=rest["engine"],
         sampling=Sampling(**{name: rest[name] for name in SAMPLING_FIELDS if name in rest}),
         takes=rest["takes"],
+        stretcher=rest["stretcher"],
+        longest_fade=rest["longest_fade"],
     )
     return Settled(request, intent.notes)
 

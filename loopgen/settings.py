@@ -20,11 +20,10 @@ from types import MappingProxyType
 from typing import Any
 
 from loopgen.errors import SettingUnusable
-from loopgen.music.request import TAKES_MAX
+from loopgen.music.request import STRETCHERS, TAKES_MAX
 from loopgen.music.tempo import RATE_RANGE
 
 FORMATS = ("wav", "float", "flac")
-STRETCHERS = ("auto", "vocoder", "signalsmith", "rubberband", "resample")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32", "int8")
 PORT = 11_200
 

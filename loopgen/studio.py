@@ -202,6 +202,8 @@ def _with_recipe(loop: Loop, engine: Mapping[str, Any], weaker: Sequence[Loop] =
         "engine": request.engine,
         "sampling": asdict(request.sampling),
         "takes": request.takes,
+        "stretcher": request.stretcher,
+        "longest_fade": request.longest_fade,
         "opening": {"loop": opened.name, "kept": opened.kept} if (opened := request.opening) else None,
     }
     recipe = {

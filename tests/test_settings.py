@@ -13,6 +13,7 @@ from loopgen import settings
 from loopgen.errors import SettingUnusable
 from loopgen.library import FORMATS
 from loopgen.looping.stretch import check_stretcher
+from loopgen.music.request import STRETCHERS
 from loopgen.settings import NAMES, resolve
 
 
@@ -151,7 +152,7 @@ def test_unknown_flags_are_refused(file: Path) -> None:
 
 def test_the_names_of_formats_and_stretchers_are_the_real_ones() -> None:
     assert list(FORMATS) == list(settings.FORMATS)
-    for name in settings.STRETCHERS:
+    for name in STRETCHERS:
         if name != "rubberband":  # needs its program
             check_stretcher(name)
 

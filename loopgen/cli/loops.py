@@ -44,6 +44,9 @@ def _add_generate(commands: Commands[Parser]) -> None:
     command.add_argument("--continue", dest="go_on", metavar="LOOP", help="go on from the end of this loop")
     command.add_argument("--preview", metavar="WAV", help="write the take so far into this file (engines with models)")
     command.add_argument("--vary", metavar="LOOP", help="begin like this loop, and go another way")
+    command.add_argument(
+        "--longest-fade", type=float, metavar="MS", help="of the seam: 0 (a plain cut) to 240 milliseconds (default)"
+    )
     _add_loop_options(command)
     model = command.add_argument_group("engines with models")
     model.add_argument("--takes", type=int, metavar="K", help="so many takes at once; the best become the loops")
@@ -106,7 +109,7 @@ def _generate(options: argparse.Namespace) -> None:
         raise InputError("--separate takes drums and bass out of a recording: give one with --melody")
     asked = {name: getattr(options, name) for name in ASKED}
     earlier = _earlier(options)
-    otherwise = {"engine": chosen.engine, "rate": chosen.rate, "takes": chosen.takes}
+    otherwise = {"engine": chosen.engine, "rate": chosen.rate, "takes": chosen.takes, "stretcher": chosen.stretcher}
     before = earlier[1].request if earlier else None
     order = partial(settle, own_presets=chosen.presets, otherwise=otherwise, earlier=before)
     settled = order(asked)
@@ -130,7 +133,7 @@ def _generate(options: argparse.Namespace) -> None:
         say(f"note: {engine.name} cannot be heard before it is done: nothing is written to {options.preview}")
     preview = PreviewFile(Path(options.preview)) if options.preview else None
     for loop in studio.generate(
-        request, engine=engine, stretcher=chosen.stretcher, progress=delivery.progress, preview=preview
+        request, engine=engine, stretcher=request.stretcher, progress=delivery.progress, preview=preview
     ):
         delivery.add(loop)
     delivery.close()

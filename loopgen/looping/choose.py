@@ -15,9 +15,10 @@ from loopgen.looping.stretch import Gridded
 from loopgen.metrics.seam import Bound, SeamJudge, SeamScores
 from loopgen.music.audio import Audio
 from loopgen.music.loop import Span
+from loopgen.music.request import FADE_MAX
 from loopgen.music.tempo import Meter, check_bars, round_half_up
 
-FADE_MS = (5.0, 15.0, 30.0, 60.0, 120.0, 240.0)
+FADE_MS = (5.0, 15.0, 30.0, 60.0, 120.0, FADE_MAX)
 """Lengths of fade that are tried, in milliseconds."""
 
 SPLICE = Bound(natural=0.5, accept=1.0, reject=1.3)
@@ -54,9 +55,12 @@ def best_seam(
     bars: int,
     meter: Meter,
     *,
+    longest_fade: float = FADE_MAX,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> Seamed:
     """Try the first few of ``spans`` (as ``cut`` orders them) with several fades, and make the loop of the best.
+
+    No fade is longer than ``longest_fade``, in milliseconds; where that is 0 the ends meet in a plain cut.
 
     The loop has exactly ``round_half_up(bars * meter.beats * gridded.beat_frames)`` samples; a span that is shorter is
     played again and again, each time seamed, each time starting on its exact beat. ``checkpoint`` is called before
@@ -73,7 +77,7 @@ def best_seam(
         music = _Music.around(gridded, span)
         own = music.here(span)
         judge = SeamJudge(seam(music.audio, own, 0), *_count(gridded, span, meter))
-        for fade, malus in _fades(music, own):
+        for fade, malus in _fades(music, own, longest_fade):
             checkpoint()
             tail, head = ends(music.audio, own, fade)
             scores = judge.judge(tail, head)
@@ -112,17 +116,17 @@ class _Music:
         return Span(span.start + self.shift, span.stop + self.shift, span.lead_in)
 
 
-def _fades(music: _Music, span: Span) -> Iterator[tuple[Fade, float]]:
+def _fades(music: _Music, span: Span, longest: float) -> Iterator[tuple[Fade, float]]:
     """Fades that fit the span, with what each costs beforehand."""
     yield Fade(0), 0.0
     before, after = span.start - music.first, music.last - span.stop
     struck = _rises(music.audio, span)  # prediction against time would make an attack swell up to itself
-    for ms in FADE_MS:
+    for ms in (*(ms for ms in FADE_MS if ms < longest), *([longest] if longest else [])):
         length = round(ms * music.audio.rate / 1000)
         lead_in = Fade(length, "lead-in", max(0, -after)), before
         ring_out = Fade(length, "ring-out", max(0, -before)), after
         for fade, there in (lead_in, ring_out):
-            malus = _LONGER * np.log2(ms / FADE_MS[0]) + (_OTHER_ATTACK if fade.side == "ring-out" else 0.0)
+            malus = _LONGER * max(0.0, np.log2(ms / FADE_MS[0])) + (_OTHER_ATTACK if fade.side == "ring-out" else 0.0)
             if fade.reach > span.frames // 4:
                 continue
             if fade.reach <= there:

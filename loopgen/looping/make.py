@@ -74,7 +74,10 @@ def make(
         there = int(np.argmin(np.abs(grid.beats - take.start)))
         spans = [span for span in spans if round(span.start / gridded.beat_frames) == there] or spans
     say(0.7, "closing the seam")
-    seamed = best_seam(gridded, spans, request.bars, request.meter, checkpoint=partial(say, 0.7, "closing the seam"))
+    closing = partial(say, 0.7, "closing the seam")
+    seamed = best_seam(
+        gridded, spans, request.bars, request.meter, longest_fade=request.longest_fade, checkpoint=closing
+    )
     say(0.8, "setting the level")
     audio = level(seamed.audio)
     say(0.9, "judging the loop")

@@ -15,6 +15,11 @@ from loopgen.music.tempo import Meter, check_bars, check_rate, parse_bpm
 SEED_MAX = 2**32 - 1
 VARIATIONS_MAX = 16
 TAKES_MAX = 16
+STRETCHERS = ("auto", "vocoder", "signalsmith", "rubberband", "resample")
+"""How a take is brought onto the tempo where it has another; ``auto`` lets the take decide."""
+
+FADE_MAX = 240.0
+"""Milliseconds of the longest crossfade that a seam is ever given."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +44,8 @@ class LoopRequest:
     ``bpm`` (quarter notes a minute) takes text, int, float or Fraction and is kept as an exact ``Fraction``;
     ``meter`` and ``key`` take text; ``rate`` is in Hz; ``seed`` is 0 to 2**32 - 1. ``takes`` is how many takes an
     engine that can is to make at once, of which the best become the loops; 0: as many as it thinks right.
+    ``stretcher`` is one of ``STRETCHERS``; ``longest_fade`` is how long the seam's crossfade may be, in ms, 0 to
+    ``FADE_MAX``: 0 is a plain cut.
 
     >>> LoopRequest("dub techno", "60.23", key="Am").bpm
     Fraction(6023, 100)
@@ -60,6 +67,8 @@ class LoopRequest:
     sampling: Sampling
     opening: Opening | None
     takes: int
+    stretcher: str
+    longest_fade: float
 
     def __init__(
         self,
@@ -76,6 +85,8 @@ class LoopRequest:
         sampling: Sampling = Sampling(),  # noqa: B008 - frozen
         opening: Opening | None = None,
         takes: int = 0,
+        stretcher: str = "auto",
+        longest_fade: float = FADE_MAX,
     ) -> None:
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
@@ -88,6 +99,11 @@ class LoopRequest:
             raise InvalidRequest("variations", variations, f"a whole number from 1 to {VARIATIONS_MAX}")
         if isinstance(takes, bool) or not isinstance(takes, int) or not 0 <= takes <= TAKES_MAX:
             raise InvalidRequest("takes", takes, f"a whole number from 1 to {TAKES_MAX}, or 0 for the engine's own")
+        if stretcher not in STRETCHERS:
+            raise InvalidRequest("stretcher", stretcher, f"one of {', '.join(STRETCHERS)}")
+        is_number = isinstance(longest_fade, int | float) and not isinstance(longest_fade, bool)
+        if not is_number or not 0 <= longest_fade <= FADE_MAX:
+            raise InvalidRequest("longest_fade", longest_fade, f"milliseconds from 0 (a plain cut) to {FADE_MAX:g}")
         put("prompt", prompt.strip())
         put("bpm", parse_bpm(bpm))
         put("bars", check_bars(bars))
@@ -101,6 +117,8 @@ class LoopRequest:
         put("sampling", sampling)
         put("opening", opening)
         put("takes", takes)
+        put("stretcher", stretcher)
+        put("longest_fade", float(longest_fade))
         minutes = self.bars * self.meter.quarters / self.bpm
         if minutes > 10:
             allowed = f"fewer bars: here they last {float(minutes):.0f} minutes, and a loop may last 10"

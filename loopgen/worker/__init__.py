@@ -167,7 +167,11 @@ class _Worker:
 
         old = self._takes.reread(work.begin.loop) if work.begin else None
         settled = settle(
-            work.asked, work.melody, own_presets=self._setup.own_presets, earlier=old.request if old else None
+            work.asked,
+            work.melody,
+            own_presets=self._setup.own_presets,
+            otherwise={"stretcher": self._setup.stretcher},
+            earlier=old.request if old else None,
         )
         request = settled.request
         if settled.notes:
@@ -183,7 +187,7 @@ class _Worker:
         loops = studio.generate(
             request,
             engine=engine,
-            stretcher=self._setup.stretcher,
+            stretcher=request.stretcher,
             progress=checkpoint,
             preview=preview if work.preview else None,
         )

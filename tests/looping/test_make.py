@@ -266,3 +266,13 @@ def test_a_take_that_knows_its_first_bar_begins_there() -> None:
     silent[: round(2 * bar * RATE)] = 0
     loop = make(Take(Audio(silent, RATE), "test", 0, grid, {}, 0.0), request)
     assert loop.recipe["grid"]["loop_start"] >= 2 * bar - 2e-3
+
+
+def test_no_fade_is_longer_than_asked_for() -> None:
+    take = load("sketch").generate(LoopRequest("ambient pads, no drums", 80, bars=2, rate=22_050), 3)
+    fades = {}
+    for longest in (240.0, 8.0, 0.0):
+        loop = make(take, LoopRequest("x", "83.7", bars=2, rate=22_050, longest_fade=longest))
+        fades[longest] = 1000 * loop.recipe["steps"]["fade"] / 22_050
+        assert fades[longest] <= longest + 0.05
+    assert fades[240.0] > 8.0  # what it would be without a limit
