@@ -127,7 +127,7 @@ def _copy(text: str) -> None:
         pyperclip.copy(text)
         why = "" if pyperclip.paste() == text else "it did not arrive there"  # a program that failed is not noticed
     except Exception as error:  # of many kinds, according to the system
-        why = str(error).strip().partition("\n")[0]
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
     if why:
         raise Misused("no_clipboard", f"{text} could not be put on the clipboard ({why}); copy it from here")
 

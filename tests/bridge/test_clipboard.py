@@ -55,11 +55,14 @@ def test_a_path_that_did_not_reach_the_clipboard_is_not_said_to_be_there(
     assert caught.value.wire_code == "no_clipboard" and made.path in str(caught.value)
 
 
-def test_without_a_clipboard_the_path_is_in_the_answer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("words", ["there is no clipboard here\nand more lines", ""])
+def test_without_a_clipboard_the_path_is_in_the_answer(
+    client: Client, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
     import pyperclip
 
     def none(text: str) -> None:
-        raise pyperclip.PyperclipException("there is no clipboard here\nand more lines")
+        raise pyperclip.PyperclipException(words)
 
     monkeypatch.setattr(pyperclip, "copy", none)
     made = next(client.generate({"prompt": "house", "tempo": "131", "bars": 1, "engine": "sketch"}))
