@@ -3,19 +3,20 @@
 
 var protocol = require("./protocol");
 var state = require("./state");
-var song = require("./song");
 var clip = require("./clip");
 var live = require("./live");
 var placement = require("./placement");
 var connection = require("./connection");
 var lists = require("./lists");
 var job = require("./job");
+var reading = require("./reading");
+var display = require("./display");
 
 var CLICK = 300; // milliseconds in which a button's second message is the same click
 var TEXTS = ["prompt", "preset", "engine", "target"]; // kept with the set by the device's memory, in this order
+var MENUS = ["preset", "engine", "target"];
 var NUMBERS = ["bars", "variations", "seed", "lock", "guidance", "temperature", "melody", "scale"];
 var BUTTONS = ["generate", "cancel", "again", "retempo", "copy"];
-var FIRST_ITEMS = { preset: state.NO_PRESET, target: state.HIGHLIGHTED };
 
 // A text as one word, which comes back whole however Live writes it down: without spaces, commas and quotes, no number.
 function word(text) {
@@ -34,13 +35,13 @@ function Device(ports) {
   this._ports = ports;
   this._live = null;
   this._placer = null;
-  this._watches = [];
-  this._shown = {};
+  this._reading = null;
+  this._display = new display.Display(ports.show);
   this._pressed = {};
   this._answers = {}; // by req: who waits for an ok or an error
   this._count = 0;
-  this._isReading = false;
   this._job = null;
+  this._kept = this._words().join();
   this._presets = new lists.ServerList(ports, protocol.presetList, "preset_item", function (items) {
     self._listed("presets", items);
   });
@@ -63,9 +64,9 @@ Device.prototype.message = function (name, values) {
   } else if (name === "memory") {
     this._recall(values);
   } else if (name === "prompt") {
-    this._type(name, values.slice(values[0] === "text" ? 1 : 0).join(" ")); // [textedit] says `text dub techno`
-  } else if (TEXTS.indexOf(name) >= 0) {
-    this._type(name, values.join(" "));
+    this._type(values.slice(values[0] === "text" ? 1 : 0).join(" ")); // [textedit] says `text dub techno`
+  } else if (MENUS.indexOf(name) >= 0) {
+    this._choose(name, Number(values[0]));
   } else if (NUMBERS.indexOf(name) >= 0) {
     this._turn(name, Number(values[0]));
   } else if (name === "port") {
@@ -89,8 +90,8 @@ Device.prototype.stop = function () {
   if (this._placer) {
     this._placer.stop();
   }
-  while (this._watches.length > 0) {
-    this._watches.pop().stop();
+  if (this._reading) {
+    this._reading.stop();
   }
   this._connection.stop();
 };
@@ -111,12 +112,11 @@ Device.prototype._init = function () {
   }
   this._live = live.Live(this._ports.LiveAPI);
   this._placer = new placement.Placer(this._live, this._ports.later);
-  function changed() {
-    self._readSoon();
-  }
-  this._watches.push(song.watch(this._live, changed));
-  this._watches.push(this._live.observe("live_set", "tracks", changed));
-  this._readSoon();
+  this._reading = new reading.Reading(this.state, this._live, this._ports.later, function () {
+    self._keep(); // the target may have another name now
+    self._show();
+  });
+  this._reading.start();
   this._connection.start(this.state.controls.port);
 };
 
@@ -129,30 +129,51 @@ Device.prototype._recall = function (values) {
     }
   }
   controls.engine = controls.engine || state.AUTO;
+  this.state.track = 0;
+  this._kept = this._words().join();
+  if (this._reading) {
+    this._reading.soon("tracks");
+  }
   this._ports.show("prompt", "set", controls.prompt);
 };
 
-Device.prototype._type = function (name, text) {
+Device.prototype._type = function (prompt) {
+  this.state.controls.prompt = prompt;
+  this._keep();
+};
+
+// A menu says which item was chosen by its number: names may be numbers, words that Max knows, or twice there.
+Device.prototype._choose = function (name, at) {
+  var item = state.chosen(this.state, name, at);
+  if (item) {
+    this.state.controls[name] = item.text;
+    this.state.track = name === "target" ? item.track : this.state.track;
+    this._keep();
+  }
+};
+
+Device.prototype._words = function () {
   var controls = this.state.controls;
-  var value = text === FIRST_ITEMS[name] ? "" : text;
-  var kept = [];
-  var at;
-  if (controls[name] === value) {
-    return;
+  return TEXTS.map(function (name) {
+    return word(controls[name]);
+  });
+};
+
+// Have the texts kept with the set, if they are others than before.
+Device.prototype._keep = function () {
+  var words = this._words();
+  if (words.join() !== this._kept) {
+    this._kept = words.join();
+    this._ports.remember(words);
   }
-  controls[name] = value;
-  for (at = 0; at < TEXTS.length; at += 1) {
-    kept.push(word(controls[TEXTS[at]]));
-  }
-  this._ports.remember(kept);
 };
 
 Device.prototype._turn = function (name, value) {
   if (isFinite(value)) {
     // A float of 32 bits says 0.7 as 0.699999988: two decimals are what the boxes show.
     this.state.controls[name] = Math.round(value * 100) / 100;
-    if (name === "melody" || name === "scale") {
-      this._readSoon();
+    if (name === "melody" && this._reading) {
+      this._reading.soon("clip");
     }
   }
 };
@@ -178,30 +199,6 @@ Device.prototype._press = function (name) {
 };
 
 // -- from Live --------------------------------------------------------------------------------------------------------
-
-// Observers only say that something has changed: Live is read, once for all of them, when they have returned.
-Device.prototype._readSoon = function () {
-  var self = this;
-  if (this._isReading || !this._live) {
-    return;
-  }
-  this._isReading = true;
-  this._ports.later(0, function () {
-    self._isReading = false;
-    self._read();
-    self._show();
-  });
-};
-
-Device.prototype._read = function () {
-  var found;
-  this.state.song = song.read(this._live);
-  this.state.tracks = placement.tracks(this._live).map(function (track) {
-    return track.name;
-  });
-  found = this.state.controls.melody ? clip.find(this._live) : null;
-  this.state.clip = found ? found.node.text("name") : null;
-};
 
 // Path of the track that the device is on.
 Device.prototype._ownTrack = function () {
@@ -270,7 +267,7 @@ Device.prototype._generate = function (seed) {
     this._connection.hello();
     return;
   }
-  this._read();
+  this._reading.now();
   if (this.state.controls.melody) {
     found = clip.find(this._live);
     notes = found ? clip.read(found.node) : { problem: "No MIDI clip is selected. Select one, or switch Clip off." };
@@ -313,7 +310,9 @@ Device.prototype._begin = function (kind) {
 };
 
 Device.prototype._aim = function () {
-  return placement.aim(this._live, { track: this.state.controls.target, own: this._ownTrack() });
+  return placement.aim(this._live, {
+    track: this.state.controls.target, id: this.state.track, own: this._ownTrack()
+  });
 };
 
 // The job has ended: cancelled, with a problem or with "".
@@ -358,34 +357,8 @@ Device.prototype.changed = function () {
   this._show();
 };
 
-// Show what is not shown yet.
 Device.prototype._show = function () {
-  var all = state.view(this.state);
-  var self = this;
-  Object.keys(all).forEach(function (name) {
-    var now = JSON.stringify(all[name]);
-    if (self._shown[name] !== now) {
-      self._shown[name] = now;
-      self._showOne(name, all[name]);
-    }
-  });
-};
-
-Device.prototype._showOne = function (name, what) {
-  var show = this._ports.show;
-  if (what.hasOwnProperty("text")) {
-    show(name, "set", what.text);
-  } else if (what.hasOwnProperty("active")) {
-    show(name, "active", what.active ? 1 : 0);
-  } else if (what.hasOwnProperty("percent")) {
-    show(name, "set", what.percent);
-  } else {
-    show(name, "clear");
-    what.items.forEach(function (item) {
-      show(name, "append", item);
-    });
-    show(name, "setsymbol", what.chosen);
-  }
+  this._display.show(state.view(this.state));
 };
 
 exports.Device = Device;

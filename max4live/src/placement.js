@@ -20,15 +20,13 @@ function isFrozen(track) {
   return track.number("is_frozen") === 1;
 }
 
-/** The set's audio tracks that take clips now: `[{index, name}]`. */
+/** The set's audio tracks that take clips now: `[{id, name}]`. */
 exports.tracks = function (live) {
-  var found = [];
-  live.at("live_set").refs("tracks").forEach(function (track, index) {
-    if (takesAudio(track) && !isFrozen(track)) {
-      found.push({index: index, name: track.text("name")});
-    }
+  return live.at("live_set").refs("tracks").filter(function (track) {
+    return takesAudio(track) && !isFrozen(track);
+  }).map(function (track) {
+    return {id: track.id, name: track.text("name")};
   });
-  return found;
 };
 
 /** The number in a path, or -1. */
@@ -78,6 +76,11 @@ function wanted(live, wish, slot) {
   });
   var highlighted = slot && trackOf(live, slot.path);
   var own = wish.own ? trackOf(live, wish.own) : null;
+  var chosen = wish.id ? live.node(wish.id) : null;
+  if (wish.id) {
+    return chosen && takesAudio(chosen) ? chosen :
+      {problem: 'The track "' + wish.track + '" has been deleted. Choose another target.'};
+  }
   if (named) {
     return named.filter(function (track) {
       return !isFrozen(track);
@@ -93,8 +96,8 @@ function wanted(live, wish, slot) {
 }
 
 /**
- * Where a loop that is asked for now will go. `wish`: {track: name, or "" for the highlighted slot, own: the path of
- * the device or of its track, for when that slot is on no audio track}. Gives {track: id, scene: row to begin from (0
+ * Where a loop that is asked for now will go. `wish`: {track: name, or "" for the highlighted slot, id: the track's
+ * where it is known, own: the path of the device or of its track, for when that slot is on no audio track}. Gives {track: id, scene: row to begin from (0
  * is the first), words: where that will be} or {problem}.
  */
 exports.aim = function (live, wish) {

@@ -26,7 +26,8 @@ function initial() {
     welcome: null,
     presets: [],
     engines: [],
-    tracks: [],
+    tracks: [], // audio tracks, {id, name}
+    track: 0, // the target's id, once it has been seen
     clip: null, // name of the MIDI clip that would be followed
     job: null, // {kind, fraction, stage, isCancelled} while something is made
     loops: [], // those of the last job that made any, in the order of their variations
@@ -179,14 +180,37 @@ function isSampling(state) {
 }
 
 function menu(first, items, chosen) {
-  var all = first.concat(items);
+  var all = [first].concat(items);
   if (chosen !== "" && all.indexOf(chosen) < 0) {
     all.push(chosen); // what the set was saved with, though it is not here now
   }
-  return { items: all, chosen: chosen === "" ? all[0] : chosen };
+  return { items: all, at: chosen === "" ? 0 : all.indexOf(chosen) };
 }
 
-// Everything shown, by the object that shows it: {text}, {active}, {percent}, {value} or {items, chosen}.
+// Tracks may share a name.
+function targets(state) {
+  var shown = menu(HIGHLIGHTED, state.tracks.map(function (track) {
+    return track.name;
+  }), state.controls.target);
+  state.tracks.forEach(function (track, at) {
+    if (track.id === state.track) {
+      shown.at = at + 1;
+    }
+  });
+  return shown;
+}
+
+// What an item of a menu stands for: {text, track: its id, if it is one}; null where there is no such item.
+function chosen(state, name, at) {
+  var text = view(state)[name].items[at];
+  var track = name === "target" && state.tracks[at - 1];
+  if (text === undefined) {
+    return null;
+  }
+  return { text: at > 0 || name === "engine" ? text : "", track: track ? track.id : 0 };
+}
+
+// Everything shown, by the object that shows it: {text}, {active}, {percent} or {items, at}.
 function view(state) {
   var isConnected = state.link === "connected";
   var isFree = isConnected && !state.job;
@@ -199,9 +223,9 @@ function view(state) {
     facts: { text: factWords(state) },
     licence: { text: licenceWords(state) },
     progress: { percent: state.job ? Math.round(100 * state.job.fraction) : 0 },
-    preset: menu([NO_PRESET], state.presets, controls.preset),
-    engine: menu([AUTO], state.engines, controls.engine),
-    target: menu([HIGHLIGHTED], state.tracks, controls.target),
+    preset: menu(NO_PRESET, state.presets, controls.preset),
+    engine: menu(AUTO, state.engines, controls.engine),
+    target: targets(state),
     generate: { active: isFree },
     cancel: { active: state.job !== null && !state.job.isCancelled },
     again: { active: isFree && state.loops.length > 0 },
@@ -212,9 +236,7 @@ function view(state) {
   };
 }
 
-exports.NO_PRESET = NO_PRESET;
 exports.AUTO = AUTO;
-exports.HIGHLIGHTED = HIGHLIGHTED;
 exports.COLOUR = COLOUR;
 exports.initial = initial;
 exports.order = order;
@@ -223,4 +245,5 @@ exports.drawnSeed = drawnSeed;
 exports.nextSeed = nextSeed;
 exports.clipName = clipName;
 exports.isOtherTempo = isOtherTempo;
+exports.chosen = chosen;
 exports.view = view;

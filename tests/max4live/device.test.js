@@ -5,6 +5,7 @@ const dgram = require('node:dgram')
 const { test } = require('node:test')
 const { Live } = require('./stand_in/live')
 const max = require('./stand_in/max')
+const { loopFile } = require('./loop_files')
 const osc = require('./stand_in/osc')
 
 const AMXD = process.env.LOOPGEN_AMXD
@@ -77,7 +78,7 @@ test('without a server it says what to run, and reads the set', async t => {
   assert.deepStrictEqual(device.console, [])
 })
 
-test('tracks come, go and are renamed in its menu', async t => {
+test('tracks come and go in its menu', async t => {
   const live = set()
   const device = opened(t, live)
   await device.until(() => device.shown('target').items.length === 3, 'the tracks')
@@ -89,6 +90,81 @@ test('tracks come, go and are renamed in its menu', async t => {
   await device.until(() => !device.shown('target').items.includes('3-Audio'), 'the track is gone')
   assert.strictEqual(device.shown('target').text, '4-Audio')
   assert.deepStrictEqual(device.console, [])
+})
+
+// The clip slots of a track that hold a clip, and the order that put it there: the server makes a loop at once.
+async function placing (t, live, target) {
+  const made = await connected(t, live, (atoms, say) => {
+    if (atoms[0] === '/loopgen/generate') {
+      say('/loopgen/accepted', atoms[1], 'j' + atoms[1], 0)
+      say('/loopgen/done', 'j' + atoms[1], atoms[1], loopFile({ beats: 4, bpm: 90.7 }), 90.7, 1, 4, 1, 44100, 'clean', 1, 1, '90.7', '5', 'sketch', 'CC0-1.0')
+    }
+  })
+  made.device.type('prompt', 'dub')
+  if (target) made.device.choose('target', target)
+  return made
+}
+
+test('the track that was chosen stays the chosen one, whatever it is called by then', async t => {
+  const live = set()
+  const { device } = await placing(t, live, '2-Audio')
+  const [, chosen] = live.tracks
+  live.insertTrack('audio', '2-Audio', 0) // Live counts anew the names that it gave itself
+  live.rename(chosen, '3-Audio')
+  await device.until(() => device.shown('target').items.length === 4, 'the new track')
+  await device.until(() => device.shown('target').text === '3-Audio', 'its new name')
+  device.click('generate')
+  await device.until(() => chosen.clip_slots[0].clip?.looping, 'a clip on the chosen track')
+  const again = opened(t, live, { stored: device.stored() })
+  await again.until(() => again.shown('target').text === '3-Audio', 'kept under its new name')
+  live.rename(live.tracks[3], '2-Audio')
+  live.deleteTrack(chosen)
+  await idle(450)
+  device.click('generate')
+  await device.until(() => /"3-Audio" has been deleted/.test(device.shown('detail').text), 'the reason')
+  assert.deepStrictEqual(live.tracks.flatMap(track => track.clip_slots.filter(slot => slot.clip)), [])
+  assert.deepStrictEqual(device.console, [])
+})
+
+test('names that Max knows, numbers, names that are there twice: the chosen track gets the loop', async t => {
+  const names = ['bang', 'list', 'int', 'clear', '2', '007', '1.50', 'a,  b; "c"', '\u00fcml\u00e4ut \u{1f941}', 'Twice', 'Twice', '/loopgen/done', '-']
+  const live = set()
+  const tracks = names.map(name => live.addAudioTrack(name))
+  const { device } = await placing(t, live)
+  await device.until(() => device.shown('target').items.length === 3 + names.length, 'the tracks')
+  for (const [at, track] of tracks.entries()) {
+    device.turn('target', 3 + at)
+    device.click('generate')
+    await device.until(() => track.clip_slots[0].clip, names[at])
+    assert.strictEqual(device.shown('target').value, 3 + at)
+    await device.until(() => /^placed on/.test(device.shown('status').text) && device.shown('generate').active, 'placed')
+    await idle(300)
+  }
+  assert.deepStrictEqual(tracks.map(track => track.clip_slots.filter(slot => slot.clip).length), names.map(() => 1))
+  assert.deepStrictEqual(device.console, [])
+})
+
+test('a large set is not asked for its tracks when the tempo moves, nor oftener than can be seen', async t => {
+  const live = set()
+  for (let at = 0; at < 200; at += 1) live.addAudioTrack(`Track ${at}`)
+  let asked = 0
+  const apiFor = live.apiFor.bind(live)
+  live.apiFor = host => class extends apiFor(host) {
+    get (...args) {
+      asked += 1
+      return super.get(...args)
+    }
+  }
+  const device = opened(t, live)
+  await device.until(() => device.shown('target').items.length === 203, 'the tracks')
+  await idle(250)
+  asked = 0
+  for (let at = 0; at < 100; at += 1) {
+    live.setTempo(100 + at / 10)
+    await idle(2)
+  }
+  await device.until(() => /^109\.9 BPM/.test(device.shown('facts').text), 'the last tempo')
+  assert.ok(asked < 100, `asked ${asked} times`)
 })
 
 test('a clip that cannot be followed is said, and nothing is asked for', async t => {

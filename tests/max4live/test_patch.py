@@ -40,7 +40,7 @@ def reached(name: str, outlet: int) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("name", "kind", "outlet"),
     [
-        *[(name, "umenu", 1) for name in ("preset", "engine", "target")],
+        *[(name, "umenu", 0) for name in ("preset", "engine", "target")],
         ("bars", "live.menu", 1),
         *[(name, "live.numbox", 0) for name in ("variations", "seed", "guidance", "temperature", "port")],
         *[(name, "live.text", 0) for name in ("lock", "melody", "scale")],

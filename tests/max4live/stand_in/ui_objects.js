@@ -155,7 +155,12 @@ class UMenu extends Box {
         `the menu ${this.box.varname} has no item ${JSON.stringify(item)}; it has ${JSON.stringify(this.items)}`,
       );
     }
-    this.pickText(item, true);
+    return this.turn(this.items.indexOf(item));
+  }
+
+  /** Chooses by number: an item may be there twice. */
+  turn(index) {
+    this.pick(index, true);
     return true;
   }
 
