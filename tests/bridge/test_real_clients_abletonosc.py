@@ -22,6 +22,7 @@ def test_a_clip_becomes_a_loop_that_follows_it_in_a_slot(tmp_path: Path, creates
     song = a_set()
     with serving(tmp_path) as server, StandIn(song, creates) as live:
         said = run(live, server, "dub techno, rainy", "--bars", "2", "--melody")
+    said.wait_for("^Live: 127.953 BPM 4/4 Am, 3 notes of 'Riff'$")
     path = path_in(said)
     check_loop(path, "127.953", 2, tmp_path)
     assert asked(path)["prompt"] == "dub techno, rainy"

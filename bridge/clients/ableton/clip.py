@@ -31,6 +31,10 @@ class Clip:
     name: str
     melody: Melody
 
+    def __str__(self) -> str:
+        count = len(self.melody.notes)
+        return f"{count} note{'' if count == 1 else 's'} of {self.name!r}"
+
 
 def highlighted(live: Live) -> tuple[int, int] | None:
     """Track and scene, from 0, of the highlighted slot; None where a return track or the main track is selected."""

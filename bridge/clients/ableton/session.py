@@ -56,7 +56,7 @@ class Session:
         aimed = self._aim()
         with self._connect() as client:
             asked = {**set_.fields, **fields}
-            self._say(f"Live: {set_}" + (f", {len(notes.melody.notes)} notes of {notes.name!r}" if notes else ""))
+            self._say(f"Live: {set_}" + (f", {notes}" if notes else ""))
             if notes:
                 client.melody(notes.melody, "clip")
                 asked["melody"] = "clip"
