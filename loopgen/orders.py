@@ -13,10 +13,12 @@ from typing import Any
 from loopgen import presets
 from loopgen.errors import InvalidRequest
 from loopgen.music.chords import parse_chords
-from loopgen.music.melody import Melody
-from loopgen.music.prompt import read_prompt
+from loopgen.music.harmony import chords_only
+from loopgen.music.melody import FOLLOWS, Melody
+from loopgen.music.prompt import Intent, read_prompt
 from loopgen.music.request import FADE_MAX, SEED_MAX, LoopRequest
 from loopgen.music.sampling import SAMPLING_FIELDS, Sampling
+from loopgen.music.tempo import check_bars
 
 ASKED: Mapping[str, str] = MappingProxyType(
     {
@@ -25,8 +27,9 @@ ASKED: Mapping[str, str] = MappingProxyType(
         "bpm": "quarter notes a minute, 20 to 999",
         "bars": "1 to 256",
         "meter": "like 3/4",
-        "key": "like Am",
-        "chords": "chord symbols, one a bar",
+        "key": "like Am; set: the session's or the DAW's, where there is one, whatever a preset says",
+        "chords": "chord symbols, one a bar; empty: none, whatever a preset says",
+        "follow": "of a melody that is given: melody, chords or nothing",
         "seed": "0 to 4294967295",
         "variations": "1 to 16",
         "rate": "8000 to 192000 Hz",
@@ -51,6 +54,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "rate": 44_100,
         "engine": "auto",
         "takes": 0,
+        "follow": FOLLOWS[0],
         "stretcher": "auto",
         "longest_fade": FADE_MAX,
     }
@@ -75,6 +79,10 @@ def settle(
 ) -> Settled:
     """Settle an order: what is given wins over the prompt's words, these over the preset, this over ``otherwise``.
 
+    A melody, or chords, that an order brings are followed as its or the preset's ``follow`` says; where it brings none,
+    or none that is followed, the preset's own chords are. A key that is ``"set"`` is left to the session or the DAW,
+    which gives it with the order; where there is none, as on the command line without ``--key``, the engine chooses.
+
     What an order leaves open that goes on from an ``earlier`` loop is as in that one's request, before the preset: its
     tempo, bars, meter and key, and its prompt where there is no preset.
 
@@ -93,12 +101,16 @@ def settle(
         if name not in ASKED:
             near = difflib.get_close_matches(str(name), ASKED, 1)
             raise InvalidRequest("order", name, f"{near[0]!r}" if near else f"one of {', '.join(ASKED)}")
-    for name in ("prompt", "preset", "chords", "engine"):
+    for name in ("prompt", "preset", "chords", "engine", "follow", "stretcher"):
         if not isinstance(given.get(name, ""), str):
             raise InvalidRequest(name, given[name], "text")
-    if "chords" in given and melody is not None:
+    if given.get("chords") and melody is not None:
         raise InvalidRequest("chords", given["chords"], "either chords or a melody: the melody brings its own harmony")
     sound = dict(presets.load(given["preset"], own_presets).fields) if "preset" in given else {}
+    follows_set = given.get("key", sound.get("key")) == presets.SET_KEY
+    if follows_set:  # whoever has a set gives its key with the order
+        given.pop("key", None)
+        sound.pop("key", None)
     if earlier:
         known = _said(earlier)
         sound = known | sound | {name: known[name] for name in known if name != "prompt"}
@@ -107,13 +119,17 @@ def settle(
         raise InvalidRequest("prompt", "", "a prompt like 'dub techno, rolling bass', or a preset")
     intent = read_prompt(prompt, given.get("bpm"), given.get("key"), given.get("meter"), otherwise=sound)
     rest = {**DEFAULTS, **(otherwise or {}), **sound, **given}
+    played, said = _played(given, sound, melody, intent, rest)
+    notes = [*intent.notes, *said]
+    if follows_set and intent.key is None:
+        notes.append("the key is to be the set's, and there is none: the engine chooses one; --key gives it")
     request = LoopRequest(
         intent.prompt,
         intent.bpm,
         bars=rest["bars"],
         meter=intent.meter,
         key=intent.key,
-        melody=parse_chords(given["chords"], intent.meter) if "chords" in given else melody,
+        melody=played,
         seed=given["seed"] if "seed" in given else secrets.randbelow(SEED_MAX + 1),
         variations=rest["variations"],
         rate=rest["rate"],
@@ -123,7 +139,28 @@ def settle(
         stretcher=rest["stretcher"],
         longest_fade=rest["longest_fade"],
     )
-    return Settled(request, intent.notes)
+    return Settled(request, tuple(notes))
+
+
+def _played(
+    given: Mapping[str, Any], sound: Mapping[str, Any], melody: Melody | None, intent: Intent, rest: Mapping[str, Any]
+) -> tuple[Melody | None, list[str]]:
+    """What is to be followed of melody and chords, the preset's chords where nothing else is; and notes on that."""
+    follow = rest["follow"]
+    if follow not in FOLLOWS:
+        raise InvalidRequest("follow", follow, f"one of {', '.join(FOLLOWS)}")
+    notes = []
+    if given.get("chords"):
+        melody = parse_chords(given["chords"], intent.meter)
+    if melody is not None and follow == "nothing":
+        melody = None
+        notes.append("the melody or chords that were given are passed over, as follow is nothing")
+    elif melody is not None and follow == "chords":
+        melody = chords_only(melody, intent.meter, check_bars(rest["bars"]), intent.key)
+    own = sound.get("chords")
+    if own and "chords" not in given and melody is None:
+        melody = parse_chords(own, intent.meter)
+    return melody, notes
 
 
 def _said(request: LoopRequest) -> dict[str, Any]:

@@ -38,6 +38,9 @@ def _add_generate(commands: Commands[Parser]) -> None:
     )
     command.add_argument("--chords", metavar="SYMBOLS", help='instead of a melody, one a bar: "Am F C/E N.C."')
     command.add_argument(
+        "--follow", metavar="WHAT", help="of the melody that is given: melody (the default), chords or nothing"
+    )
+    command.add_argument(
         "--seed", type=int, help="0 to 4294967295; the same seed gives the same loop (default: random)"
     )
     command.add_argument("--variations", type=int, default=1, metavar="K", help="how many loops (default: 1)")
@@ -56,7 +59,10 @@ def _add_generate(commands: Commands[Parser]) -> None:
     model.add_argument("--guidance", type=float, metavar="G", help="how closely the prompt is kept to, 0 to 20 (3)")
     model.add_argument("--negative", metavar="WORDS", help="what it should not sound like (experimental)")
     model.add_argument(
-        "--count-in", action="store_true", default=None, help="play the model a bar of clicks on the tempo first"
+        "--count-in",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="play the model a bar of clicks on the tempo first",
     )
     add_hardware(command)
 

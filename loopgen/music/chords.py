@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from loopgen.errors import InvalidRequest
+from loopgen.music.key import TONICS
 from loopgen.music.melody import Melody, Note
 from loopgen.music.tempo import Meter
 
@@ -104,3 +105,28 @@ def _pitches(symbol: str) -> tuple[int, ...]:
     bass = (_LETTERS[match[4].lower()] + _SIGNS[match[5]]) % 12 if match[4] else root
     above = 55 + (root - 55) % 12
     return (36 + bass, *(above + interval for interval in INTERVALS[match[3]]))
+
+
+def write_chords(melody: Melody, meter: Meter | str = "4/4") -> str | None:
+    """The symbols that ``parse_chords`` makes just this melody of; None where there are none.
+
+    >>> write_chords(parse_chords("Am N.C. Cmaj7/E", "3/4"), "3/4")
+    'Am N.C. Cmaj7/E'
+    """
+    bar = float(Meter.parse(meter).quarters)
+    starts: dict[float, list[int]] = {}
+    for note in melody.notes:
+        starts.setdefault(note.start, []).append(note.pitch)
+    symbols = []
+    for k in range(min(BARS_MAX, round(melody.length / bar))):
+        bass, *above = sorted(starts.get(k * bar, ())) or [0]
+        shape = tuple(pitch - above[0] for pitch in above) if above else ()
+        if shape and shape not in SYMBOLS:
+            return None
+        over = f"/{TONICS[bass % 12]}" if above and bass % 12 != above[0] % 12 else ""
+        symbols.append(TONICS[above[0] % 12] + SYMBOLS[shape] + over if above else "N.C.")
+    text = " ".join(symbols)
+    try:
+        return text if parse_chords(text, meter) == melody else None
+    except InvalidRequest:  # nothing but silence, or too much of it
+        return None

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from loopgen.errors import InvalidRequest
 
+FOLLOWS = ("melody", "chords", "nothing")
+"""What an order may want followed of a melody that it brings: the notes, the harmony alone, neither."""
+
 HEARD_MAX = 10_000
 _HEARD = re.compile(rf"[0-9AB]{{0,{HEARD_MAX}}}")
 

@@ -1,0 +1,93 @@
+"""What chords a melody implies, a bar at a time: for those who want its harmony and not its notes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loopgen.music.chords import parse_chords
+from loopgen.music.key import TONICS, Key
+from loopgen.music.melody import Melody, Note
+from loopgen.music.tempo import Meter
+
+_TRIADS = {"": (0, 4, 7), "m": (0, 3, 7), "dim": (0, 3, 6)}
+_TONES = (1.0, 0.95, 0.85)
+"""How much root, third and fifth tell of a chord."""
+
+_BASS = 0.3
+"""A chord is likeliest on the lowest note of its bar."""
+
+_CONTEXT, _FOREIGN, _DIMINISHED = 0.5, 0.4, 0.25
+"""What counts beside a bar's own notes: those of the whole clip, tones outside of the key, how rare a chord is."""
+
+_STACKED = 0.8
+"""Of all that sounds, this much in chords of three notes or more is a progression already."""
+
+
+def chords_of(melody: Melody, meter: Meter, bars: int, key: Key | None = None) -> str:
+    """Symbols of the chords that go with a melody over ``bars`` bars, one a bar, as ``parse_chords`` reads them.
+
+    Each bar's triad is the one that its notes say most of, its lowest note before all; the rest of the clip and the
+    ``key``, where it is known, decide where they say little. A bar without a note holds the chord before.
+
+    >>> tune = Melody((Note(0, 69, 2), Note(2, 72, 2), Note(4, 65, 2), Note(6, 69, 2)), 8)
+    >>> chords_of(tune, Meter(), 2)
+    'Am F'
+    """
+    bar = float(meter.quarters)
+    notes = melody.repeated(bars * bar)
+    whole = _weights(notes, 0.0, bars * bar)
+    chosen = [_chord(notes, k * bar, bar, whole, key) for k in range(bars)]
+    sounding = [name for name in chosen if name]
+    last = sounding[-1] if sounding else "N.C."  # a loop is a ring: before the first bar comes the last
+    for k, name in enumerate(chosen):
+        chosen[k] = last = name or last
+    return " ".join(chosen)
+
+
+def chords_only(melody: Melody, meter: Meter, bars: int, key: Key | None = None) -> Melody:
+    """A melody's harmony as block chords, one a bar; one that is block chords already stays as it is."""
+    if not melody.notes or _is_stacked(melody):
+        return melody
+    return parse_chords(chords_of(melody, meter, bars, key), meter)
+
+
+def _is_stacked(melody: Melody) -> bool:
+    together: dict[float, list[Note]] = {}
+    for note in melody.notes:
+        together.setdefault(round(note.start, 1), []).append(note)
+    stacks = [notes for notes in together.values() if len({note.pitch for note in notes}) >= 3]
+    stacked = sum(note.duration for notes in stacks for note in notes)
+    return stacked >= _STACKED * sum(note.duration for note in melody.notes)
+
+
+def _weights(notes: tuple[Note, ...], start: float, length: float) -> NDArray[np.float64]:
+    """Share of each pitch class in what sounds within a stretch; zeros where nothing does."""
+    weights = np.zeros(12)
+    for note in notes:
+        weights[note.pitch % 12] += max(0.0, min(note.start + note.duration, start + length) - max(note.start, start))
+    total = float(weights.sum())
+    return weights / total if total > 1e-9 else weights
+
+
+def _chord(
+    notes: tuple[Note, ...], start: float, length: float, whole: NDArray[np.float64], key: Key | None
+) -> str | None:
+    weights = _weights(notes, start, length)
+    if not weights.any():
+        return None
+    lowest = min(
+        note.pitch for note in notes if note.start < start + length - 1e-9 and note.start + note.duration > start + 1e-9
+    )
+    told = weights + _CONTEXT * whole
+
+    def fit(chord: tuple[int, str]) -> float:
+        root, kind = chord
+        tones = [(root + step) % 12 for step in _TRIADS[kind]]
+        said = sum(share * float(told[tone]) for share, tone in zip(_TONES, tones, strict=True))
+        foreign = sum(tone not in key.scale for tone in tones) if key else 0
+        on_bass = _BASS if lowest % 12 == root else 0.0
+        return said + on_bass - _FOREIGN * foreign - (_DIMINISHED if kind == "dim" else 0.0)
+
+    root, kind = max(((root, kind) for kind in _TRIADS for root in range(12)), key=fit)
+    return TONICS[root] + kind
