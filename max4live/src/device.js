@@ -38,9 +38,10 @@ function Device(ports) {
   this._reading = null;
   this._display = new display.Display(ports.show);
   this._pressed = {};
-  this._answers = {}; // by req: who waits for an ok or an error
+  this._copying = null; // {req, told(reply)}: the path that is on its way to the clipboard
   this._count = 0;
   this._job = null;
+  this._past = null; // the job before: a loop of it may still come
   this._kept = this._words().join();
   this._presets = new lists.ServerList(ports, protocol.presetList, "preset_item", function (items) {
     self._listed("presets", items);
@@ -237,7 +238,6 @@ Device.prototype._listed = function (name, items) {
 
 Device.prototype._receive = function (atoms) {
   var reply;
-  var then;
   if (atoms[0] === "/loopgen/knock") {
     this._connection.heard(String(atoms[1]));
     return;
@@ -247,13 +247,14 @@ Device.prototype._receive = function (atoms) {
     return;
   }
   this._connection.receive(reply);
-  then = reply.req && this._answers.hasOwnProperty(reply.req) ? this._answers[reply.req] : null;
-  if (then) {
-    delete this._answers[reply.req];
-    then(reply);
-  } else if (!this._presets.receive(reply) && !this._engines.receive(reply) && this._job) {
-    this._job.receive(reply);
+  if (this._copying && this._copying.req === reply.req) {
+    this._copying.told(reply);
+    this._copying = null;
+    return;
   }
+  [this._presets, this._engines, this._job, this._past].some(function (one) {
+    return one !== null && one.receive(reply);
+  });
 };
 
 // -- jobs -------------------------------------------------------------------------------------------------------------
@@ -262,6 +263,7 @@ Device.prototype._generate = function (seed) {
   var problem = state.hindrance(this.state);
   var found = null;
   var notes = null;
+  var aim;
   if (problem) {
     this.tell("not yet", problem);
     this._connection.hello();
@@ -276,9 +278,13 @@ Device.prototype._generate = function (seed) {
       return;
     }
   }
+  aim = this.aim(null);
+  if (aim.problem) {
+    this.tell("no place yet", aim.problem); // while it is made another slot can be highlighted
+  }
   this._showSeed(seed);
   this._begin("generate");
-  this._job.generate(seed, notes, this._aim());
+  this._job.generate(seed, notes, aim);
 };
 
 // `assign` is what Max documents to leave Live's undo history alone. It says the value back to this script, so it comes
@@ -293,8 +299,9 @@ Device.prototype._showSeed = function (seed) {
 
 Device.prototype._retempo = function () {
   var problem = state.hindrance(this.state);
-  if (!problem && !state.isOtherTempo(this.state)) {
-    problem = "The last loop has the set's tempo already.";
+  if (!problem) {
+    this._reading.now();
+    problem = state.isOtherTempo(this.state) ? "" : "The last loop has the set's tempo already.";
   }
   if (problem) {
     this.tell("not yet", problem);
@@ -307,23 +314,29 @@ Device.prototype._retempo = function () {
 Device.prototype._begin = function (kind) {
   this.state.job = { kind: kind, fraction: 0, stage: "asking", isCancelled: false };
   this._job = new job.Job(this, this._ports, this._placer);
+  this._connection.hello(); // a server that was started anew a moment ago has to know where the answers go
 };
 
-Device.prototype._aim = function () {
+// Where a loop goes: to where an earlier aim was, as long as that can be, else to what is highlighted or chosen now.
+Device.prototype.aim = function (earlier) {
+  if (earlier && !earlier.problem && this._live.node(earlier.track)) {
+    return earlier;
+  }
   return placement.aim(this._live, {
     track: this.state.controls.target, id: this.state.track, own: this._ownTrack()
   });
 };
 
 // The job has ended: cancelled, with a problem or with "".
-Device.prototype.ended = function (problem) {
+Device.prototype.ended = function (problem, hasMade) {
   var isCancelled = this.state.job.isCancelled;
+  this._past = this._job;
   this._job = null;
   this.state.job = null;
   if (isCancelled) {
     this.tell("cancelled", "");
   } else if (problem) {
-    this.tell("no loop", problem);
+    this.tell(hasMade ? "not every loop was made" : "no loop", problem);
   }
   this._refresh(); // presets may have been saved meanwhile, and models pulled
   this._connection.hello(); // the licence is known once an engine is loaded
@@ -344,9 +357,10 @@ Device.prototype.copy = function (loop, note, reason) {
   var self = this;
   var req = this.req();
   var more = (reason ? reason + " " : "") + loop.path;
-  this._answers[req] = function (reply) {
-    if (reply.kind === "ok") {
-      self.tell(note + ", its path is copied", more);
+  this._copying = {
+    req: req,
+    told: function (reply) {
+      self.tell(note + (reply.kind === "ok" ? ", its path is copied" : ", and its path not copied"), more);
     }
   };
   this.tell(note, more);

@@ -6,7 +6,8 @@ var state = require("./state");
 var order = require("./order");
 var melodies = require("./melodies");
 
-// device: {state, req(), tell(note, more), copy(loop, note, reason), changed(), ended(problem)}; placer: placement.Placer
+// device: {state, req(), aim(earlier), tell(note, more), copy(loop, note, reason), changed(), ended(problem, hasMade)};
+// placer: placement.Placer
 function Job(device, ports, placer) {
   this._device = device;
   this._ports = ports;
@@ -22,10 +23,12 @@ function Job(device, ports, placer) {
 // Loops by the device's controls; notes: a clip to be followed, or null; aim: where they are to go.
 Job.prototype.generate = function (seed, notes, aim) {
   var self = this;
-  var id = notes ? "clip-" + this._ports.token : "";
+  var device = this._device;
+  var id = notes ? "clip-" + device.req() : ""; // an answer about an earlier clip says nothing of this one
+  var message = protocol.generate(device.req(), state.order(device.state, seed, id));
+  var origin = { aim: aim, sound: state.sound(device.state) };
   function ask() {
-    var pairs = state.order(self._device.state, seed, id);
-    self._order(protocol.generate(self._device.req(), pairs), aim);
+    self._order(message, origin);
   }
   if (!notes) {
     ask();
@@ -35,7 +38,7 @@ Job.prototype.generate = function (seed, notes, aim) {
   this._sending = new melodies.Sending(this._ports, id, notes, function (problem) {
     self._sending = null;
     if (problem) {
-      self._device.ended(problem);
+      device.ended(problem, false);
     } else {
       ask();
     }
@@ -45,16 +48,16 @@ Job.prototype.generate = function (seed, notes, aim) {
 
 // The same takes on another tempo, each into the next free slot from where its loop went.
 Job.prototype.retempo = function (loops, bpm) {
-  var at;
-  for (at = 0; at < loops.length; at += 1) {
-    this._order(protocol.retempo(this._device.req(), loops[at].path, bpm), loops[at].aim, loops[at].name);
-  }
+  var self = this;
+  loops.forEach(function (loop) {
+    self._order(protocol.retempo(self._device.req(), loop.path, bpm), loop);
+  });
 };
 
 Job.prototype.cancel = function () {
   if (this._sending) {
     this._sending.drop();
-    this._device.ended("");
+    this._device.ended("", false);
     return;
   }
   this._orders.forEach(function (one) {
@@ -78,17 +81,18 @@ Job.prototype.reconnected = function () {
   });
 };
 
+// Take an answer, also after the end, when a loop may still come; says whether it was this job's.
 Job.prototype.receive = function (reply) {
   if (this._sending) {
-    this._sending.receive(reply);
-    return;
+    return this._sending.receive(reply);
   }
-  this._orders.some(function (one) {
+  return this._orders.some(function (one) {
     return one.receive(reply);
   });
 };
 
-Job.prototype._order = function (message, aim, name) {
+// origin: {aim, sound} of new loops, or the loop that is laid on another tempo.
+Job.prototype._order = function (message, origin) {
   var self = this;
   var number = this._orders.length;
   var one = new order.Order(this._ports, message, {
@@ -97,7 +101,8 @@ Job.prototype._order = function (message, aim, name) {
       self._stage(stage);
     },
     loop: function (done) {
-      self._made(done, aim, name);
+      self._problem = self._open > 0 ? self._problem : ""; // it was given up too early
+      self._made(done, origin);
     },
     ended: function (problem) {
       self._ended(number, problem);
@@ -120,27 +125,29 @@ Job.prototype._stage = function (stage) {
 };
 
 // A loop is on disk: into its slot with it. Several land in the slots that follow each other.
-Job.prototype._made = function (done, aim, name) {
+Job.prototype._made = function (done, origin) {
+  var self = this;
   var device = this._device;
+  var aim = device.aim(origin.aim);
+  var mark = done.variations > 1 ? " #" + done.variation : "";
   var loop = {
     path: done.path, job: done.job, variation: done.variation, tempo: done.tempo, seed: done.seed, engine: done.engine,
-    licence: done.licence, summary: done.summary, aim: aim, name: name || state.clipName(device.state, done)
+    licence: done.licence, summary: done.summary, aim: aim, sound: origin.sound, mark: origin.mark || mark
   };
-  // A loop on another tempo keeps its name but for the tempo.
-  loop.name = loop.name.replace(/ \S+( #\d+)?$/, " " + done.tempo + "$1");
   this._loops.push(loop);
   device.state.loops = this._loops;
   if (aim.problem) {
     device.copy(loop, "not placed", aim.problem);
     return;
   }
+  device.tell("placing the loop", loop.summary);
   this._placer.place(aim, {
-    path: loop.path, beats: done.beats, bpm: done.tempo, name: loop.name, colour: state.COLOUR, seed: done.seed
+    path: loop.path, beats: done.beats, name: state.clipName(loop), colour: state.COLOUR
   }, function (result) {
     if (result.placed) {
       device.tell(
         "placed on " + result.track + ", scene " + result.scene,
-        (result.repaired ? "Live's guess of its tempo was mended. " : "") +
+        self._problem || (result.repaired ? "Live's guess of its tempo was mended. " : "") +
           (result.warning || loop.summary + ", seed " + loop.seed)
       );
     } else {
@@ -154,7 +161,7 @@ Job.prototype._ended = function (number, problem) {
   this._problem = this._problem || problem;
   this._open -= 1;
   if (this._open === 0) {
-    this._device.ended(this._problem);
+    this._device.ended(this._problem, this._loops.length > 0);
   }
 };
 

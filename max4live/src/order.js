@@ -1,5 +1,5 @@
 // One request to the server, followed until it has ended: sent again while nobody answers, asked after when it falls
-// silent, and ended exactly once.
+// silent, and ended exactly once. A loop that comes after the order was given up is delivered all the same.
 "use strict";
 
 var protocol = require("./protocol");
@@ -7,6 +7,7 @@ var protocol = require("./protocol");
 var UNANSWERED = 1500; // milliseconds after which a request, or a cancel, is sent again
 var TRIES = 4;
 var SILENT = 5000; // milliseconds without a word of the job after which it is asked for
+var FORGOTTEN = "The server was started anew and has forgotten the job. Ask for the loop once more.";
 
 // ports: {send(atoms), later(ms, fn) -> {cancel()}}; message: the request's atoms, its `req` second;
 // on: {progress(fraction, stage), loop(done), ended(problem or "")}.
@@ -50,24 +51,24 @@ Order.prototype.drop = function () {
 Order.prototype.receive = function (reply) {
   // An answer to `cancel` brings the job back where others bring the request.
   var isOurs = reply.req === this.req || (this.job !== "" && (reply.job === this.job || reply.req === this.job));
-  if (!isOurs || this._hasEnded) {
-    // A loop that is sent again, because the word that it has arrived was lost.
-    if (isOurs && reply.kind === "done") {
-      this._ports.send(protocol.ack(reply.job, reply.variation));
-    }
-    return isOurs;
+  // What the server could not even read it answers without the request's id.
+  var isUnread = reply.kind === "error" && reply.code === "too_large" && !this.job && !this._hasEnded;
+  if (!isOurs && !isUnread) {
+    return false;
   }
-  if (reply.kind === "accepted") {
+  if (reply.kind === "done") {
+    this._done(reply);
+  } else if (this._hasEnded) {
+    return true;
+  } else if (reply.kind === "accepted") {
     this._accepted(reply);
   } else if (reply.kind === "progress") {
     this._on.progress(reply.fraction, reply.stage);
     this._watch();
-  } else if (reply.kind === "done") {
-    this._done(reply);
   } else if (reply.kind === "cancelled") {
     this._end(this.isCancelled ? "" : "The job was cancelled by another client.");
   } else if (reply.kind === "error") {
-    this._end(reply.message);
+    this._end(reply.code === "unknown_job" ? FORGOTTEN : reply.message);
   }
   return true;
 };
@@ -101,12 +102,16 @@ Order.prototype._accepted = function (reply) {
 Order.prototype._done = function (reply) {
   this.job = reply.job;
   this._ports.send(protocol.ack(reply.job, reply.variation));
-  if (this._seen.hasOwnProperty(reply.variation)) {
+  // It comes again where the word that it has arrived was lost.
+  if (this._seen.hasOwnProperty(reply.variation) || (this._hasEnded && this.isCancelled)) {
     return;
   }
   this._seen[reply.variation] = true;
   this._loops += 1;
   this._on.loop(reply);
+  if (this._hasEnded) {
+    return;
+  }
   if (this._loops === reply.variations) {
     this._end("");
   } else {

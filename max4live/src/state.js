@@ -103,13 +103,18 @@ function nextSeed(state) {
   return (last + 1) % SEEDS;
 }
 
-// What the clip is called in Live: the sound, its tempo, and which of several it is.
-function clipName(state, loop) {
-  var sound = line(state.controls.prompt) || state.controls.preset;
-  if (sound.length > NAME_CHARACTERS) {
-    sound = sound.slice(0, NAME_CHARACTERS).replace(/\s+\S*$/, "");
+// What is asked for, in few words; no character is cut in halves.
+function sound(state) {
+  var text = line(state.controls.prompt) || state.controls.preset;
+  if (text.length > NAME_CHARACTERS) {
+    text = text.slice(0, NAME_CHARACTERS).replace(/\s+\S*$|[\ud800-\udbff]$/, "");
   }
-  return sound + " " + loop.tempo + (loop.variations > 1 ? " #" + loop.variation : "");
+  return text;
+}
+
+// What the clip is called in Live: the sound, its tempo, and which of several it is.
+function clipName(loop) {
+  return loop.sound + " " + loop.tempo + loop.mark;
 }
 
 // Whether the set plays at another tempo than the last loops have.
@@ -133,8 +138,11 @@ function linkWords(state) {
 
 // What is happening, in a line, and what there is to say of it.
 function words(state) {
-  if (state.job) {
+  if (state.job && state.link === "connected") {
     return [state.job.isCancelled ? "cancelling" : state.job.stage, state.more];
+  }
+  if (state.job) {
+    return ["waiting for the server", "loopgen does not answer. " + NO_SERVER];
   }
   if (state.link === "searching") {
     return ["loopgen is not running", NO_SERVER];
@@ -243,6 +251,7 @@ exports.order = order;
 exports.hindrance = hindrance;
 exports.drawnSeed = drawnSeed;
 exports.nextSeed = nextSeed;
+exports.sound = sound;
 exports.clipName = clipName;
 exports.isOtherTempo = isOtherTempo;
 exports.chosen = chosen;

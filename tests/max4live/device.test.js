@@ -92,14 +92,20 @@ test('tracks come and go in its menu', async t => {
   assert.deepStrictEqual(device.console, [])
 })
 
+function done (req, variation = 1, variations = 1) {
+  const file = loopFile({ beats: 4, bpm: 90.7 })
+  return ['/loopgen/done', 'j' + req, req, file, 90.7, 1, 4, 1, 44100, 'clean', variation, variations, '90.7', '5', 'sketch', 'CC0-1.0']
+}
+
 // The clip slots of a track that hold a clip, and the order that put it there: the server makes a loop at once.
-async function placing (t, live, target) {
-  const made = await connected(t, live, (atoms, say) => {
+async function placing (t, live, target, before = () => {}, more = {}) {
+  const made = await connected(t, live, async (atoms, say) => {
     if (atoms[0] === '/loopgen/generate') {
       say('/loopgen/accepted', atoms[1], 'j' + atoms[1], 0)
-      say('/loopgen/done', 'j' + atoms[1], atoms[1], loopFile({ beats: 4, bpm: 90.7 }), 90.7, 1, 4, 1, 44100, 'clean', 1, 1, '90.7', '5', 'sketch', 'CC0-1.0')
+      await before(say, atoms)
+      say(...done(atoms[1]))
     }
-  })
+  }, more)
   made.device.type('prompt', 'dub')
   if (target) made.device.choose('target', target)
   return made
@@ -142,6 +148,90 @@ test('names that Max knows, numbers, names that are there twice: the chosen trac
   }
   assert.deepStrictEqual(tracks.map(track => track.clip_slots.filter(slot => slot.clip).length), names.map(() => 1))
   assert.deepStrictEqual(device.console, [])
+})
+
+test('a loop is called as it was ordered, whatever is typed while it is made', async t => {
+  const live = set()
+  const { device } = await placing(t, live, '2-Audio', () => idle(100))
+  device.click('generate')
+  await idle(50)
+  device.type('prompt', 'something else')
+  await device.until(() => live.tracks[1].clip_slots[0].clip?.name === 'dub 90.7', 'the name')
+})
+
+test('the track is deleted while its loop is made: what is highlighted by then gets it', async t => {
+  const live = set()
+  const { device } = await placing(t, live, undefined, () => idle(150))
+  device.click('generate')
+  await idle(50)
+  const other = live.tracks[2]
+  live.deleteTrack('2-Audio')
+  live.select(other, 3)
+  await device.until(() => other.clip_slots[3].clip?.looping, 'the clip')
+  assert.deepStrictEqual(device.console, [])
+})
+
+test('no audio track to place it on: said at once, and what is highlighted when the loop comes gets it', async t => {
+  const live = set()
+  live.select(0, 0)
+  const { device } = await placing(t, live, undefined, () => idle(150), { track: 0 })
+  device.click('generate')
+  await device.until(() => /No audio track to place/.test(device.shown('detail').text), 'what is missing')
+  assert.ok(device.shown('cancel').active)
+  live.select(1, 2)
+  await device.until(() => live.tracks[1].clip_slots[2].clip?.looping, 'the clip')
+})
+
+test('what did not come of a job is said, also after the last loop has been placed', async t => {
+  const live = set()
+  const { device } = await connected(t, live, (atoms, say) => {
+    if (atoms[0] === '/loopgen/generate') {
+      say('/loopgen/accepted', atoms[1], 'j' + atoms[1], 0)
+      say(...done(atoms[1], 1, 2))
+      say('/loopgen/error', atoms[1], 'worker_died', 'the worker crashed', '/loopgen/generate')
+    }
+  })
+  device.type('prompt', 'dub')
+  device.click('generate')
+  await device.until(() => device.shown('status').text === 'not every loop was made', 'the job has ended')
+  await device.until(() => /^placed on/.test(device.shown('status').text), 'placed')
+  assert.strictEqual(device.shown('detail').text, 'the worker crashed')
+})
+
+test('a server that was slow to answer has its loop placed all the same', async t => {
+  const live = set()
+  let late
+  const { device } = await connected(t, live, (atoms, say) => {
+    late = atoms[0] === '/loopgen/generate' ? () => say(...done(atoms[1])) : late
+  })
+  device.type('prompt', 'dub')
+  device.click('generate')
+  await device.until(() => /does not answer/.test(device.shown('detail').text), 'given up', 10000)
+  late()
+  await device.until(() => /^placed on/.test(device.shown('status').text), 'placed')
+  assert.match(device.shown('detail').text, /^clean, seed 5/)
+  assert.strictEqual(live.tracks[1].clip_slots[0].clip.looping, 1)
+})
+
+test('before an order a server that was started anew learns where the answers go', async t => {
+  const { device, wire } = await connected(t, set())
+  const before = wire.of('/loopgen/hello').length
+  device.type('prompt', 'dub')
+  device.click('generate')
+  await device.until(() => wire.of('/loopgen/generate').length > 0, 'the order')
+  assert.strictEqual(wire.of('/loopgen/hello').length, before + 1)
+})
+
+test('a path that is not copied is not said to be', async t => {
+  const live = set({ version: [12, 0, 4] })
+  const { device } = await connected(t, live, (atoms, say) => {
+    if (atoms[0] === '/loopgen/generate') say(...done(atoms[1]))
+    if (atoms[0] === '/loopgen/copy') say('/loopgen/error', atoms[1], 'no_clipboard', 'there is no clipboard', atoms[0])
+  })
+  device.type('prompt', 'dub')
+  device.click('generate')
+  await device.until(() => device.shown('status').text === 'not placed, and its path not copied', 'said')
+  assert.match(device.shown('detail').text, /^Live 12\.0\.4 .*\.wav$/)
 })
 
 test('a large set is not asked for its tracks when the tempo moves, nor oftener than can be seen', async t => {

@@ -64,10 +64,12 @@ test('a locked seed is kept, another drawn; Again goes past all that were used',
 })
 
 test('clips are called by their sound and tempo', () => {
-  assert.strictEqual(state.clipName(ready(), loop({ variations: 1 })), 'dub techno 127.9')
-  assert.strictEqual(state.clipName(ready({ prompt: '', preset: 'uk-garage' }), loop({ variations: 2 })), 'uk-garage 127.9 #1')
-  const long = state.clipName(ready({ prompt: 'a very long prompt that goes on and on about the rain in the city' }), loop({ variations: 1 }))
-  assert.strictEqual(long, 'a very long prompt that goes on and on 127.9')
+  assert.strictEqual(state.sound(ready()), 'dub techno')
+  assert.strictEqual(state.sound(ready({ prompt: '', preset: 'uk-garage' })), 'uk-garage')
+  assert.strictEqual(state.sound(ready({ prompt: 'a very long prompt that goes on and on about the rain in the city' })), 'a very long prompt that goes on and on')
+  assert.strictEqual(state.sound(ready({ prompt: 'x' + '\u{1f941}'.repeat(40) })), 'x' + '\u{1f941}'.repeat(19))
+  assert.strictEqual(state.clipName(loop({ sound: 'dub', mark: '' })), 'dub 127.9')
+  assert.strictEqual(state.clipName(loop({ sound: 'dub', mark: ' #2' })), 'dub 127.9 #2')
 })
 
 test('buttons are on where they can do something', () => {
@@ -92,6 +94,7 @@ test('the lines say what is going on', () => {
   assert.match(text('detail', ready({}, { welcome: { ...WELCOME, protocol: 2 } })), /loopgen max4live install/)
   assert.strictEqual(text('status', ready({}, { job: { fraction: 0, stage: 'playing', isCancelled: false } })), 'playing')
   assert.strictEqual(text('status', ready({}, { job: { fraction: 0, stage: 'playing', isCancelled: true } })), 'cancelling')
+  assert.match(text('status', ready({}, { link: 'searching', job: { fraction: 0, stage: 'playing', isCancelled: false } })), /^waiting for the server/)
   assert.strictEqual(text('facts', ready()), '127.9 BPM, 4/4, Am')
   assert.strictEqual(text('facts', ready({ melody: 1, scale: 0 }, { clip: 'Riff', song: { ...SONG, playing: true } })), '127.9 BPM, 4/4, clip Riff, playing')
   assert.strictEqual(text('facts', ready({ melody: 1, scale: 0 })), '127.9 BPM, 4/4, no MIDI clip')
