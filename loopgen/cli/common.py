@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 CLIENT_NAME = "loopgen send"
 """What the command line calls itself when it talks to a server."""
@@ -17,6 +17,13 @@ Commands = argparse._SubParsersAction  # argparse has no public name for what ad
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
+
+    meant: Callable[[list[str]], list[str]] | None = None
+    """Given the words that were typed, what is to be read in their stead."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, with what was ``meant``."""
+        return super().parse_known_args(self.meant(list(args)) if self.meant else args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Exit with status 2 and one line on standard error."""

@@ -1,18 +1,16 @@
-"""``loopgen engines``, ``presets`` and ``settings``: what there is."""
+"""``loopgen engines`` and ``settings``: what there is."""
 
 from __future__ import annotations
 
 import argparse
 import os
 
-from loopgen.cli.common import Commands, Parser, add_command, print_json, say
+from loopgen.cli.common import Commands, Parser, add_command, print_json
 
 
 def add(commands: Commands[Parser]) -> None:
     """Add the commands."""
     add_command(commands, "engines", _engines, "list the engines, and why some cannot be used")
-    presets = add_command(commands, "presets", _presets, "list the presets, or show one")
-    presets.add_argument("name", nargs="?", help="the preset to show")
     add_command(commands, "settings", _settings, "show every setting, where it came from, and where to change it")
 
 
@@ -29,35 +27,6 @@ def _engines(options: argparse.Namespace) -> None:
     for engine in found:
         state = "available" if engine.available else f"not available: {engine.reason}"
         print(f"{engine.name:<{width}}  {engine.description}\n{'':<{width}}  {state}; licence: {engine.licence}")
-
-
-def _presets(options: argparse.Namespace) -> None:
-    from loopgen import presets, settings
-    from loopgen.errors import PresetUnusable
-
-    own = settings.resolve({}, os.environ, settings.config_file(os.environ)).settings.presets
-    chosen = []
-    for name in [options.name] if options.name else presets.names(own):
-        try:
-            chosen.append(presets.load(name, own))
-        except PresetUnusable as error:
-            if options.name:
-                raise
-            say(f"loopgen: {error}")  # one broken file hides no other preset
-    if options.json:
-        shown = [
-            {"name": preset.name, "description": preset.description, "own": preset.own, **preset.fields}
-            for preset in chosen
-        ]
-        print_json({"presets": shown, "folder": str(own)})
-    elif options.name:
-        for key, value in {"description": chosen[0].description, **chosen[0].fields}.items():
-            print(f"{key:<12} {value}")
-    else:
-        width = max(len(preset.name) for preset in chosen)
-        for preset in chosen:
-            print(f"{preset.name:<{width}}  {preset.description}{' (your own)' if preset.own else ''}".rstrip())
-        print(f"\nYour own go into {own}")
 
 
 def _settings(options: argparse.Namespace) -> None:

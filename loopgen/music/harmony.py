@@ -37,11 +37,9 @@ def chords_of(melody: Melody, meter: Meter, bars: int, key: Key | None = None) -
     bar = float(meter.quarters)
     notes = melody.repeated(bars * bar)
     whole = _weights(notes, 0.0, bars * bar)
-    chosen = [_chord(notes, k * bar, bar, whole, key) for k in range(bars)]
-    sounding = [name for name in chosen if name]
-    last = sounding[-1] if sounding else "N.C."  # a loop is a ring: before the first bar comes the last
-    for k, name in enumerate(chosen):
-        chosen[k] = last = name or last
+    heard = [_chord(notes, k * bar, bar, whole, key) for k in range(bars)]
+    last = next((name for name in reversed(heard) if name), "N.C.")  # a loop is a ring: the last comes before the first
+    chosen = [last := name or last for name in heard]
     return " ".join(chosen)
 
 

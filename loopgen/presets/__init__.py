@@ -10,6 +10,7 @@ from loopgen.presets.recipe import left_out, of_recipe
 from loopgen.presets.shelf import (
     bring_in,
     delete,
+    editable,
     export,
     file_of,
     folder,
@@ -31,6 +32,7 @@ __all__ = [
     "Preset",
     "bring_in",
     "delete",
+    "editable",
     "export",
     "file_of",
     "folder",

@@ -93,6 +93,11 @@ def _sound_text(name: str, table: Mapping[str, Any], before: str) -> str:
     return written(plain, before)
 
 
+def editable(path: Path) -> str:
+    """A preset file's text as an editor is to have it: sound or not, with the line that names the schema."""
+    return directed(_text(path))
+
+
 def take_over(name: str, text: str, own: Path) -> Preset:
     """Keep a file's text, as a user or an editor wrote it, as the user's own preset of this name.
 
