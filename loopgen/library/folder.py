@@ -1,0 +1,182 @@
+"""Where a library's loops lie: its own folder, and folders and files that were added to it and stay where they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loopgen.errors import InvalidRequest
+from loopgen.files import make_folder, write_whole
+from loopgen.library.find import HERE, TRASHED
+from loopgen.library.marks import PRIVATE
+from loopgen.library.reading import TAKES
+
+SUFFIXES = (".wav", ".flac")
+TRASH = "trash"
+_PASSED_OVER = ("previews", TAKES)
+"""Folders in the library's own that hold no loops, but what the server and the loops need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A folder or file elsewhere, and since when it is a part of the library (seconds since 1970)."""
+
+    path: Path
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An audio file on disk: its ``key`` in the index, and what tells whether it or its sidecar has changed.
+
+    ``added`` is when it came into the library, in seconds since 1970, as are the others in nanoseconds.
+    """
+
+    key: str
+    path: Path
+    size: int
+    mtime: int
+    sidecar: int
+    state: int
+    added: float
+
+
+@dataclass(slots=True)
+class Look:
+    """What a look at all places has found.
+
+    ``away`` are places that are not there or cannot be read: what was known to lie in them is away, not deleted.
+    ``strays`` are JSON files beside which no audio lies.
+    """
+
+    files: dict[str, Found] = field(default_factory=dict)
+    away: list[Path] = field(default_factory=list)
+    strays: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def key_of(path: Path, folder: Path) -> str:
+    """A file's name in the index: relative in the library's folder, so that it can be moved, else absolute.
+
+    >>> key_of(Path("/loops/a/b.wav"), Path("/loops"))
+    'a/b.wav'
+    """
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def added_places(folder: Path) -> list[Added]:
+    """The places that were added to a library."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        said = json.loads(_list_file(folder).read_text(encoding="utf-8"))
+        return [Added(Path(str(each["path"])), float(each["at"])) for each in said["added"]]
+    return []
+
+
+def add_places(folder: Path, places: Iterable[Path]) -> list[Path]:
+    """Make places parts of a library; returns those that were none. Raises ``OutputUnwritable``."""
+    known = added_places(folder)
+    inside = [folder, *(each.path for each in known)]
+    new: list[Path] = []
+    for place in places:
+        if not any(place.is_relative_to(other) for other in (*inside, *new)):
+            new.append(place)
+    if new:
+        at = datetime.now(UTC).timestamp()
+        said = [{"path": str(each.path), "at": each.at} for each in (*known, *(Added(place, at) for place in new))]
+        make_folder(folder / PRIVATE)
+        write_whole({_list_file(folder): (json.dumps({"added": said}, indent=2) + "\n").encode()})
+    return new
+
+
+def _list_file(folder: Path) -> Path:
+    return folder / PRIVATE / "added.json"
+
+
+def look(folder: Path) -> Look:
+    """Look at all places of a library; raises nothing."""
+    seen = Look()
+    _walk(seen, folder, folder, None)
+    trash = folder / PRIVATE / TRASH
+    if trash.is_dir():
+        _walk(seen, trash, folder, None, TRASHED)
+    for place in added_places(folder):
+        is_file = place.path.suffix.lower() in SUFFIXES and not place.path.is_dir()
+        if not _has_something(place.path.parent if is_file else place.path):
+            seen.away.append(place.path)
+        elif not is_file:
+            _walk(seen, place.path, folder, place)
+        else:
+            with suppress(OSError):  # it was deleted
+                found = found_at(place.path, folder, HERE, place)
+                seen.files.setdefault(found.key, found)
+    return seen
+
+
+def _has_something(place: Path) -> bool:
+    """Whether a folder is there; an empty one is where a drive was mounted."""
+    with suppress(OSError):
+        return any(place.iterdir())
+    return False
+
+
+def _walk(seen: Look, place: Path, folder: Path, added: Added | None, state: int = HERE) -> None:
+    try:
+        with os.scandir(place) as scan:
+            entries = list(scan)
+    except OSError as error:
+        seen.away.append(place)
+        seen.problems.append(f"{place} cannot be read ({error.strerror or error}): what is known of it is kept")
+        return
+    sidecars: dict[str, os.DirEntry[str]] = {}
+    audio: list[os.DirEntry[str]] = []
+    for each in entries:
+        stem, suffix = Path(each.name).stem, Path(each.name).suffix
+        with suppress(OSError):
+            if each.name.startswith("."):
+                continue
+            if suffix.lower() in SUFFIXES and each.is_file():
+                audio.append(each)
+            elif suffix == ".json":
+                sidecars[stem] = each
+            elif each.is_dir(follow_symlinks=False):
+                below = Path(each.path)
+                own = added is None and each.name in _PASSED_OVER
+                if not own and not (added and below == folder):
+                    _walk(seen, below, folder, added, state)
+    stems = set()
+    for each in audio:
+        stem = Path(each.name).stem
+        stems.add(stem)
+        try:
+            each.name.encode()
+            status = each.stat()
+            beside = sidecars[stem].stat().st_mtime_ns if stem in sidecars else 0
+        except (OSError, UnicodeEncodeError):
+            seen.problems.append(f"{os.fsencode(each.path)!r} cannot be read, or its name is no text: passed over")
+            continue
+        path = Path(each.path)
+        found = added.at if added else status.st_mtime_ns / 1e9
+        key = key_of(path, folder)
+        seen.files.setdefault(key, Found(key, path, status.st_size, status.st_mtime_ns, beside, state, found))
+    if added is None:
+        seen.strays += [Path(entry.path) for stem, entry in sidecars.items() if stem not in stems]
+
+
+def found_at(path: Path, folder: Path, state: int = HERE, added: Added | None = None) -> Found:
+    """A single file; raises ``OSError``."""
+    status = path.stat()
+    sidecar = path.with_suffix(".json")
+    beside = sidecar.stat().st_mtime_ns if sidecar.exists() else 0
+    since = added.at if added else status.st_mtime_ns / 1e9
+    return Found(key_of(path, folder), path, status.st_size, status.st_mtime_ns, beside, state, since)
+
+
+def check_audio(path: Path) -> None:
+    """Raise ``InvalidRequest`` for a file that can be no loop of a library."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise InvalidRequest("file", str(path), "a WAV or FLAC file; `loopgen conform` makes one of other recordings")

@@ -1,0 +1,165 @@
+"""One audio file -> what the index keeps of it. Needs nothing but the file and what lies beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from loopgen.audiofile import read_audio
+from loopgen.errors import LoopgenError
+from loopgen.library.marks import Marks, broken_sidecar, sidecar_marks
+from loopgen.library.recall import recall
+from loopgen.music.audio import Audio
+from loopgen.music.key import Key
+from loopgen.music.tempo import Meter, bar_seconds
+from loopgen.wav import encode
+
+_BLOCK = 1 << 18
+_NEAR = Fraction(1, 50)
+"""A loop that is so much of a bar longer or shorter than whole bars has that many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file is; ``problem`` says in one line why it could not be read, or what beside it could not.
+
+    ``id`` is empty where the file is no audio that can be used. Tempo, bars and key are None where nothing says them.
+    """
+
+    path: Path
+    id: str = ""
+    problem: str = ""
+    title: str = ""
+    bpm: Fraction | None = None
+    bars: int | None = None
+    meter: str | None = None
+    key: str | None = None
+    engine: str | None = None
+    prompt: str = ""
+    seed: int | None = None
+    licence: str | None = None
+    frames: int = 0
+    rate: int = 0
+    channels: int = 0
+    warnings: tuple[str, ...] = ()
+    summary: str = ""
+    origin: str = "foreign"
+    has_take: bool = False
+    marks: Marks = field(default_factory=Marks)
+    take: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Duration."""
+        return self.frames / self.rate
+
+
+def read_loop(path: Path) -> Reading:
+    """Read a file; raises nothing, as one bad file must not hold up a folder."""
+    try:
+        return describe(path, read_audio(path))
+    except (LoopgenError, OSError, MemoryError) as error:
+        return Reading(path, problem=str(error) or type(error).__name__)
+
+
+def describe(path: Path, audio: Audio) -> Reading:
+    """What is known of the loop in ``path``, whose samples are ``audio``."""
+    known = recall(path)
+    recipe = known.recipe
+    engine = _mapping(recipe.get("engine"))
+    bars = known.bars or _whole_bars(audio, known.bpm, known.meter or Meter())
+    warnings = tuple(str(warning) for warning in _list(recipe.get("warnings")))
+    seed = recipe.get("seed")
+    take = take_name(recipe)
+    return Reading(
+        path,
+        content_id(audio),
+        broken_sidecar(path),
+        known.prompt or path.stem,
+        known.bpm,
+        bars,
+        str(known.meter) if known.meter else None,
+        _key(recipe.get("key")) or (str(known.key) if known.key else None),
+        str(engine["name"]) if engine.get("name") else None,
+        known.prompt,
+        seed if isinstance(seed, int) else None,
+        str(engine["licence"]) if engine.get("licence") else None,
+        audio.frames,
+        audio.rate,
+        audio.channels,
+        warnings,
+        warnings[0] if warnings else _summary(recipe),
+        "loopgen" if "loopgen" in recipe else "foreign",
+        take is not None and take_file(path, take).exists(),
+        sidecar_marks(path),
+        take,
+    )
+
+
+def content_id(audio: Audio) -> str:
+    """The id of some audio: 24 digits of its samples at 24 bits, the first of which stand in loopgen's file names, and
+    8 of its rate and channels.
+
+    >>> content_id(Audio([0.0, 0.5], 44_100)) == content_id(Audio([0.0, 0.5 + 1e-9], 44_100))
+    True
+    """
+    samples = hashlib.sha256()
+    for start in range(0, audio.frames, _BLOCK):
+        samples.update(encode(audio.with_samples(audio.samples[start : start + _BLOCK]), 24))
+    form = hashlib.sha256(f"{audio.rate} {audio.channels}".encode())
+    return samples.hexdigest()[:24] + form.hexdigest()[:8]
+
+
+TAKES = "takes"
+"""Folder beside the loops for the takes that they were made of."""
+
+
+def take_name(recipe: Mapping[str, Any]) -> str | None:
+    """Name of the take that a loop was made of, where it says one."""
+    name = _mapping(recipe.get("take")).get("name")
+    return name if isinstance(name, str) and re.fullmatch("[0-9a-f]{32}", name) else None
+
+
+def take_file(path: Path, take: str) -> Path:
+    """Where the take of the loop at ``path`` lies, if it is kept."""
+    return path.parent / TAKES / f"{take}.flac"
+
+
+def _whole_bars(audio: Audio, bpm: Fraction | None, meter: Meter) -> int | None:
+    if bpm is None:
+        return None
+    bars = Fraction(audio.frames, audio.rate) / bar_seconds(bpm, meter)
+    whole = round(bars)
+    return whole if 1 <= whole <= 256 and abs(bars - whole) <= _NEAR else None
+
+
+def _summary(recipe: Mapping[str, Any]) -> str:
+    """What is known to be good, of a loop without warnings."""
+    sure = _mapping(recipe.get("grid")).get("downbeat_confidence")
+    loudness = _mapping(_mapping(recipe.get("scores")).get("level")).get("loudness")
+    said = ["seam clean"] if _mapping(_mapping(recipe.get("scores")).get("seam")).get("passes") else []
+    if isinstance(sure, int | float):
+        said.append("beat 1 certain" if sure >= 0.995 else f"beat 1 {sure:.0%} sure")
+    if isinstance(loudness, int | float):
+        said.append(f"{loudness:.1f} LUFS")
+    return ", ".join(said)
+
+
+def _key(value: object) -> str | None:
+    with suppress(LoopgenError):
+        return str(Key.parse(value)) if isinstance(value, str) else None
+    return None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
