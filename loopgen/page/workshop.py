@@ -1,0 +1,203 @@
+"""What the page has made: jobs, with a worker process that starts with the first of them and leaves when idle.
+
+Browsing loads no engine, and a page that is left open holds none: its memory is for the DAW, and for a server that may
+run beside it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from loopgen.engines.base import Hardware
+from loopgen.errors import InvalidRequest, UnknownJob
+from loopgen.jobs import Generate, Job, Jobs
+from loopgen.orders import ASKED, settle
+
+IDLE_SECONDS = 300.0
+"""The worker leaves after so long without a job, and its engine with it."""
+
+SHOWN = 30
+"""Jobs that the page is shown: the last ones."""
+
+_WHOLE = ("bars", "seed", "variations", "rate", "takes", "top_k")
+_NUMBERS = ("temperature", "top_p", "guidance")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """How loops are made: as the settings of the same names say."""
+
+    output: Path
+    engine: str = "auto"
+    hardware: Hardware = field(default_factory=Hardware)
+    stretcher: str = "auto"
+    file_format: str = "wav"
+    own_presets: Path | None = None
+    rate: int | None = None
+    takes: int | None = None
+
+
+class Workshop:
+    """Jobs of all open pages; ``told`` hears each change of one, as the page has it."""
+
+    def __init__(
+        self, bench: Bench, told: Callable[[dict[str, Any]], None], done: Callable[[], None], idle: float = IDLE_SECONDS
+    ) -> None:
+        self._bench, self._told, self._done, self._idle = bench, told, done, idle
+        self._lock = threading.RLock()
+        self._jobs: Jobs | None = None
+        self._shown: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._timer: threading.Timer | None = None
+        self._is_closed = False
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The worker's process id, None while there is none."""
+        jobs = self._jobs
+        return jobs.worker_pid if jobs else None
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """The last jobs, the newest first."""
+        with self._lock:
+            return list(reversed(self._shown.values()))
+
+    def submit(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Put an order into the queue; ``asked`` as the page's form has it, where empty text counts as absent.
+
+        Raises ``InvalidRequest`` and ``PresetUnusable`` for what cannot be made, before anything is started, ``Busy``.
+        """
+        given = read_order(asked)
+        defaults = {"rate": self._bench.rate, "takes": self._bench.takes}
+        given = {name: value for name, value in defaults.items() if value} | given
+        settle(given, own_presets=self._bench.own_presets)
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            job = self._open().submit(Generate(given))
+            return self._show(job)
+
+    def cancel(self, name: str) -> dict[str, Any]:
+        """Stop a job; raises ``UnknownJob``."""
+        with self._lock:
+            if self._jobs is not None:
+                try:
+                    return as_shown(self._jobs.cancel(name))
+                except UnknownJob:
+                    if name not in self._shown:
+                        raise
+            if name in self._shown:
+                return self._shown[name]
+        raise UnknownJob(f"no job has the id {name[:40]!r}")
+
+    def close(self) -> None:
+        """End all jobs and the worker."""
+        with self._lock:
+            self._is_closed = True
+            if self._timer is not None:
+                self._timer.cancel()
+            jobs, self._jobs = self._jobs, None
+        if jobs is not None:
+            jobs.close()
+
+    def _open(self) -> Jobs:
+        if self._jobs is None:
+            bench = self._bench
+            self._jobs = Jobs(
+                bench.output,
+                engine=bench.engine,
+                hardware=bench.hardware,
+                stretcher=bench.stretcher,
+                file_format=bench.file_format,
+                own_presets=bench.own_presets,
+                listener=self._changed,
+            )
+            self._jobs.start()
+        return self._jobs
+
+    def _changed(self, job: Job) -> None:
+        self._told(self._show(job))
+        if job.delivered or job.has_ended:
+            self._done()
+        if job.has_ended:
+            with self._lock:
+                if not self._is_closed and all(one["ended"] for one in self._shown.values()):
+                    if self._timer is not None:
+                        self._timer.cancel()
+                    self._timer = threading.Timer(self._idle, self._leave)
+                    self._timer.daemon = True
+                    self._timer.start()
+
+    def _show(self, job: Job) -> dict[str, Any]:
+        shown = as_shown(job)
+        with self._lock:
+            known = self._shown.get(job.id)
+            if known is not None and known["ended"]:
+                return known  # the answer to a submission may come after the end
+            self._shown[job.id] = shown
+            while len(self._shown) > SHOWN:
+                ended = next((name for name, one in self._shown.items() if one["ended"]), None)
+                if ended is None:
+                    break
+                del self._shown[ended]
+        return shown
+
+    def _leave(self) -> None:
+        with self._lock:
+            if not all(one["ended"] for one in self._shown.values()):
+                return
+            jobs, self._jobs = self._jobs, None
+        if jobs is not None:
+            jobs.close()
+
+
+def read_order(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What a form asks for, under the names of ``loopgen.orders``; raises ``InvalidRequest``.
+
+    >>> read_order({"prompt": "dub techno", "bars": "8", "key": ""})
+    {'prompt': 'dub techno', 'bars': 8}
+    """
+    given: dict[str, Any] = {}
+    for name, value in asked.items():
+        if value is None or value == "":
+            continue
+        if name not in ASKED:
+            raise InvalidRequest("order", name, f"one of {', '.join(ASKED)}")
+        if name in _WHOLE and isinstance(value, str):
+            value = _number(name, value, int, "a whole number")
+        elif name in _NUMBERS and isinstance(value, str):
+            value = _number(name, value, float, "a number")
+        given[name] = value
+    return given
+
+
+def _number(name: str, text: str, kind: Callable[[str], Any], what: str) -> Any:
+    try:
+        return kind(text.strip())
+    except ValueError:
+        raise InvalidRequest(name, text, what) from None
+
+
+def as_shown(job: Job) -> dict[str, Any]:
+    """A job as the page has it."""
+    asked = dict(job.work.asked) if isinstance(job.work, Generate) else {}
+    return {
+        "id": job.id,
+        "title": str(asked.get("prompt") or asked.get("preset") or ""),
+        "asked": {
+            name: value if isinstance(value, int | float | bool) else str(value) for name, value in asked.items()
+        },
+        "state": job.state,
+        "ended": job.has_ended,
+        "fraction": round(job.fraction, 3),
+        "stage": job.stage,
+        "position": job.position,
+        "code": job.code,
+        "message": job.message,
+        "notes": list(job.notes),
+        "loops": [{"name": Path(one.path).name, "summary": one.summary} for one in job.delivered],
+    }
