@@ -11,6 +11,7 @@ var lists = require("./lists");
 var job = require("./job");
 var reading = require("./reading");
 var display = require("./display");
+var clipboard = require("./clipboard");
 
 var CLICK = 300; // milliseconds in which a button's second message is the same click
 var TEXTS = ["prompt", "preset", "engine", "target"]; // kept with the set by the device's memory, in this order
@@ -38,11 +39,13 @@ function Device(ports) {
   this._reading = null;
   this._display = new display.Display(ports.show);
   this._pressed = {};
-  this._copying = null; // {req, told(reply)}: the path that is on its way to the clipboard
   this._count = 0;
   this._job = null;
   this._past = null; // the job before: a loop of it may still come
   this._kept = this._words().join();
+  this._clipboard = new clipboard.Clipboard(ports, function (isCopied) {
+    self.tell(self.state.note + (isCopied ? ", its path is copied" : ", and its path not copied"), self.state.more);
+  });
   this._presets = new lists.ServerList(ports, protocol.presetList, "preset_item", function (items) {
     self._listed("presets", items);
   });
@@ -83,6 +86,7 @@ Device.prototype.message = function (name, values) {
 
 // The device is removed from the set.
 Device.prototype.stop = function () {
+  this._clipboard.stop();
   this._presets.stop();
   this._engines.stop();
   if (this._job) {
@@ -247,12 +251,7 @@ Device.prototype._receive = function (atoms) {
     return;
   }
   this._connection.receive(reply);
-  if (this._copying && this._copying.req === reply.req) {
-    this._copying.told(reply);
-    this._copying = null;
-    return;
-  }
-  [this._presets, this._engines, this._job, this._past].some(function (one) {
+  [this._clipboard, this._presets, this._engines, this._job, this._past].some(function (one) {
     return one !== null && one.receive(reply);
   });
 };
@@ -347,24 +346,17 @@ Device.prototype.ended = function (problem, hasMade) {
 
 // The last thing that happened, and what there is to add.
 Device.prototype.tell = function (note, more) {
+  this._clipboard.stop();
   this.state.note = note;
   this.state.more = more;
   this._show();
 };
 
-// Show a loop's path, and have the server put it on the clipboard, which Max cannot reach.
+// Show a loop's path, and have it put on the clipboard.
 Device.prototype.copy = function (loop, note, reason) {
-  var self = this;
-  var req = this.req();
-  var more = (reason ? reason + " " : "") + loop.path;
-  this._copying = {
-    req: req,
-    told: function (reply) {
-      self.tell(note + (reply.kind === "ok" ? ", its path is copied" : ", and its path not copied"), more);
-    }
-  };
-  this.tell(note, more);
-  this._ports.send(protocol.copy(req, loop.job, loop.variation));
+  this.tell(note, (reason ? reason + " " : "") + loop.path);
+  this._connection.hello();
+  this._clipboard.copy(this.req(), loop);
 };
 
 Device.prototype.changed = function () {

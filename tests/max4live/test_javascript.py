@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,13 @@ def test_javascript(script: Path, amxd: Path) -> None:
 @pytest.mark.parametrize("script", sorted(HERE.glob("*.bridge.js")), ids=lambda path: path.name)
 def test_javascript_against_the_real_bridge(script: Path, amxd: Path, tmp_path: Path) -> None:
     with serving(tmp_path / "out") as server:
-        run_script(script, LOOPGEN_AMXD=str(amxd), LOOPGEN_PORT=str(server.port), LOOPGEN_OUTPUT=str(tmp_path / "out"))
+        run_script(
+            script,
+            LOOPGEN_AMXD=str(amxd),
+            LOOPGEN_PORT=str(server.port),
+            LOOPGEN_OUTPUT=str(tmp_path / "out"),
+            LOOPGEN_PYTHON=sys.executable,  # for servers of the script's own
+        )
 
 
 def test_the_devices_script_is_es5_and_ascii(tmp_path: Path) -> None:
