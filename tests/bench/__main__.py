@@ -16,6 +16,7 @@ BENCHMARKS = {
     "seams": "seams that pass all six metrics, beside the nearest peer's method",
     "conform": "take to loop, end to end: onset deviation and time, beside the nearest peer's method",
     "engine": "times real time of the embedded engine, by genre",
+    "presets": "every factory preset by the embedded engine: seam, beat 1, loudness, flaws, time",
     "bridge": "the OSC server: replies, bursts, hostile datagrams, killed workers, bad disks, a soak",
     "start": "time of `loopgen --help` against an empty Python",
 }
