@@ -87,10 +87,23 @@ def add_places(folder: Path, places: Iterable[Path]) -> list[Path]:
             new.append(place)
     if new:
         at = datetime.now(UTC).timestamp()
-        said = [{"path": str(each.path), "at": each.at} for each in (*known, *(Added(place, at) for place in new))]
-        make_folder(folder / PRIVATE)
-        write_whole({_list_file(folder): (json.dumps({"added": said}, indent=2) + "\n").encode()})
+        _write_places(folder, [*known, *(Added(place, at) for place in new)])
     return new
+
+
+def drop_place(folder: Path, place: Path) -> bool:
+    """Make a place no part of a library any more; returns whether it was one. Raises ``OutputUnwritable``."""
+    known = added_places(folder)
+    kept = [each for each in known if each.path != place]
+    if len(kept) < len(known):
+        _write_places(folder, kept)
+    return len(kept) < len(known)
+
+
+def _write_places(folder: Path, places: Iterable[Added]) -> None:
+    said = [{"path": str(each.path), "at": each.at} for each in places]
+    make_folder(folder / PRIVATE)
+    write_whole({_list_file(folder): (json.dumps({"added": said}, indent=2) + "\n").encode()})
 
 
 def _list_file(folder: Path) -> Path:

@@ -29,7 +29,7 @@ from loopgen.library.find import (
     conditions,
     entry,
 )
-from loopgen.library.folder import TRASH, found_at, key_of
+from loopgen.library.folder import TRASH, add_places, added_places, drop_place, found_at, key_of
 from loopgen.library.marks import (
     PRIVATE,
     latest,
@@ -147,12 +147,15 @@ class Library:
         )
         return [self.folder / row["path"] for row in rows]
 
-    def resolve(self, name: str | Path, *, trashed: bool = False) -> Entry:
+    def resolve(self, name: str | Path, *, trashed: bool | None = False) -> Entry:
         """The loop that is meant by a path, a file name with or without its suffix, an id or the beginning of one.
 
-        Raises ``InvalidRequest`` where none is, or several are: it names them.
+        ``trashed``: one in the trash is meant; None: it may be, where no other is. Raises ``InvalidRequest`` where none
+        is found, or several are: it names them.
         """
-        found = self._guarded(lambda: self._meant(str(name), trashed))
+        found = self._guarded(lambda: self._meant(str(name), trashed is True))
+        if not found and trashed is None:
+            found = self._guarded(lambda: self._meant(str(name), True))
         if not found:
             kind = "loop in the trash" if trashed else "loop in this library"
             raise InvalidRequest(
@@ -201,6 +204,33 @@ class Library:
 
         self._guarded(forget)
         return self.refresh(progress, read)
+
+    def add_places(self, places: Iterable[Path]) -> list[Path]:
+        """Make folders and files elsewhere parts of the library, where and as they are; the next refresh reads them.
+
+        Returns those that were none yet. Raises ``OutputUnwritable`` where that cannot be written down.
+        """
+        resolved = [place.resolve() for place in places]
+
+        def work() -> list[Path]:
+            with self._database.writing():
+                return add_places(self.folder, resolved)
+
+        return self._guarded(work)
+
+    def drop_place(self, place: Path) -> bool:
+        """Make a folder or file no part of the library any more; it is left as it is. Returns whether it was one."""
+
+        def work() -> bool:
+            with self._database.writing():
+                return drop_place(self.folder, place.resolve())
+
+        return self._guarded(work)
+
+    @property
+    def places(self) -> list[Path]:
+        """Where the loops lie: the library's folder, then what was added."""
+        return [self.folder, *(each.path for each in added_places(self.folder))]
 
     def problems(self) -> list[str]:
         """What of the files that are there cannot be used, one line each."""

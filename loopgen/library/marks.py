@@ -18,7 +18,7 @@ from typing import Any
 from loopgen.errors import LoopgenError, OutputUnwritable
 from loopgen.files import make_folder, write_whole
 from loopgen.library.find import check_rating, check_tag
-from loopgen.library.recall import belongs
+from loopgen.library.recall import belongs, recall
 
 PRIVATE = ".loopgen"
 """Folder in a library's folder for what is not a loop: the index, the trash, marks without a sidecar."""
@@ -112,13 +112,13 @@ def stored_marks(folder: Path) -> dict[str, Marks]:
 def write_marks(loop: str, marks: Marks, path: Path, folder: Path) -> None:
     """Keep marks: in the loop's sidecar, else in the library's folder; raises ``OutputUnwritable``.
 
-    A foreign loop within the library's folder gets a sidecar that says nothing else; one that lies elsewhere is left
-    alone.
+    A loop without one gets a sidecar within the library's folder; a foreign one that lies elsewhere is left alone.
     """
     sidecar = path.with_suffix(".json")
     said = own_sidecar(path)
     if said is not None or (not sidecar.exists() and path.exists() and path.is_relative_to(folder)):
-        said = {**(said or {"file": path.name}), "marks": marks.to_json(loop)}
+        said = said or {"file": path.name, **recall(path).recipe}
+        said = {**said, "marks": marks.to_json(loop)}
         with suppress(OutputUnwritable):  # a drive may be read-only
             write_whole({sidecar: (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode()})
             return

@@ -24,6 +24,9 @@ _BLOCK = 1 << 18
 _NEAR = Fraction(1, 50)
 """A loop that is so much of a bar longer or shorter than whole bars has that many."""
 
+_EXACT = Fraction(1, 1000)
+"""A file that is so much of its length longer or shorter than whole beats was cut on them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -72,8 +75,9 @@ def describe(path: Path, audio: Audio) -> Reading:
     """What is known of the loop in ``path``, whose samples are ``audio``."""
     known = recall(path)
     recipe = known.recipe
+    bpm = known.bpm or _tempo_in_name(path.stem, audio, known.meter or Meter())
     engine = _mapping(recipe.get("engine"))
-    bars = known.bars or _whole_bars(audio, known.bpm, known.meter or Meter())
+    bars = known.bars or _whole_bars(audio, bpm, known.meter or Meter())
     warnings = tuple(str(warning) for warning in _list(recipe.get("warnings")))
     seed = recipe.get("seed")
     take = take_name(recipe)
@@ -82,7 +86,7 @@ def describe(path: Path, audio: Audio) -> Reading:
         content_id(audio),
         broken_sidecar(path),
         known.prompt or path.stem,
-        known.bpm,
+        bpm,
         bars,
         str(known.meter) if known.meter else None,
         _key(recipe.get("key")) or (str(known.key) if known.key else None),
@@ -129,6 +133,21 @@ def take_name(recipe: Mapping[str, Any]) -> str | None:
 def take_file(path: Path, take: str) -> Path:
     """Where the take of the loop at ``path`` lies, if it is kept."""
     return path.parent / TAKES / f"{take}.flac"
+
+
+def _tempo_in_name(stem: str, audio: Audio, meter: Meter) -> Fraction | None:
+    """A bare number in a file's name (``Kit_174_Am``), where the file lasts just whole beats at that tempo.
+
+    >>> _tempo_in_name("Kit_120_Am 03", Audio([0.0] * 88_200, 44_100), Meter())
+    Fraction(120, 1)
+    """
+    for text in re.findall(r"(?<![\w.])(\d{2,3})(?![\w.])", stem.replace("_", " ")):
+        bpm = Fraction(text)
+        if 50 <= bpm <= 220:
+            beats = Fraction(audio.frames, audio.rate) / bar_seconds(bpm, meter) * meter.beats
+            if round(beats) >= meter.beats and abs(beats - round(beats)) <= _EXACT * beats:
+                return bpm
+    return None
 
 
 def _whole_bars(audio: Audio, bpm: Fraction | None, meter: Meter) -> int | None:

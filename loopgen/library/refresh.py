@@ -62,13 +62,15 @@ def refresh(database: Database, folder: Path, progress: Progress, read: Reader, 
     strays = [stray for sidecar in seen.strays if (stray := stray_marks(sidecar))]
     batch: list[tuple[Found, Reading]] = []
     written = time.monotonic()
-    for done, reading in enumerate(read(list(unread)), 1):
-        batch.append((unread[reading.path], reading))
-        if len(batch) >= _BATCH or time.monotonic() > written + _BATCH_SECONDS:
-            _put(database, folder, batch, known, stored, strays, gone, changes)
-            batch, written = [], time.monotonic()
-        progress(done / len(unread), reading.path.name)
-    _put(database, folder, batch, known, stored, strays, gone, changes)
+    try:
+        for done, reading in enumerate(read(list(unread)), 1):
+            batch.append((unread[reading.path], reading))
+            if len(batch) >= _BATCH or time.monotonic() > written + _BATCH_SECONDS:
+                _put(database, folder, batch, known, stored, strays, gone, changes)
+                batch, written = [], time.monotonic()
+            progress(done / len(unread), f"{done} of {len(unread)}  {reading.path.name}")
+    finally:  # what has been read is kept, whoever stopped it
+        _put(database, folder, batch, known, stored, strays, gone, changes)
     return changes
 
 
