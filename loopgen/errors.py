@@ -12,6 +12,7 @@
     │   ├── SettingUnusable          setting_unusable    unknown key or bad value, in the file or the environment
     │   ├── PortTaken                port_taken          another program, or another loopgen, has the port
     │   ├── UnknownJob               unknown_job         no job has this id, or it ended long ago
+    │   ├── RecipeUnusable           recipe_unusable     a file does not say, or not all, of how it was made
     │   └── TakeGone                 take_gone           the take of a loop is not kept any more
     └── JobError                     (exit 1: the job itself failed)
         ├── GenerationFailed         generation_failed   the engine gave nothing that can be used
@@ -101,6 +102,12 @@ class UnknownJob(InputError):
     """No job has this id."""
 
     code = "unknown_job"
+
+
+class RecipeUnusable(InputError):
+    """A file carries no recipe, or one that lacks what is needed to make it again."""
+
+    code = "recipe_unusable"
 
 
 class TakeGone(InputError):

@@ -14,6 +14,7 @@ from loopgen import __version__, library, metrics
 from loopgen.audiofile import read_audio
 from loopgen.engines import base as engines
 from loopgen.errors import InvalidRequest, TakeGone
+from loopgen.library import recipes
 from loopgen.looping.make import Progress, make, seam_weaknesses
 from loopgen.looping.stretch import check_stretcher
 from loopgen.looping.track import track
@@ -24,6 +25,7 @@ from loopgen.music.sampling import Sampling
 from loopgen.music.tempo import BPM_RANGE, Meter, bar_seconds, check_bars, counted, format_bpm, parse_bpm, round_half_up
 from loopgen.previews import PreviewFile
 from loopgen.selection import select
+from loopgen.wav import digest
 
 
 def generate(
@@ -44,15 +46,42 @@ def generate(
     Raises ``EngineUnavailable``, ``InvalidRequest`` for an unknown stretcher and for an opening that the engine cannot
     go on from and, where an engine fails on every attempt, ``GenerationFailed``.
     """
-    check_stretcher(stretcher)
+    request = _stretched_by(stretcher, request)
     engine = engine or engines.load(request.engine)
     unheard = _unheard(engine, request)
     say = progress or (lambda fraction, stage: None)
-    for selected in select(engine, request, stretcher=stretcher, progress=say, preview=preview):
-        loop = replace(selected.loop, warnings=(*selected.loop.warnings, *unheard))
-        facts = {"name": engine.name, "version": engine.version, "licence": engine.licence, **_facts(loop)}
-        yield _with_recipe(loop, facts, selected.weaker)
+    for selected in select(engine, request, stretcher=request.stretcher, progress=say, preview=preview):
+        yield _delivered(selected.loop, engine, unheard, selected.weaker)
     say(1.0, "done")
+
+
+def generate_again(request: LoopRequest, *, engine: engines.Engine, progress: Progress | None = None) -> Loop:
+    """The loop of the take that ``request.seed`` makes, whatever its weaknesses: none is made in its stead.
+
+    Raises as ``generate`` does, and whatever the engine raises.
+    """
+    unheard = _unheard(engine, _stretched_by("auto", request))
+    say = progress or (lambda fraction, stage: None)
+    take = engine.generate(request, request.seed, progress=lambda share: say(_PLAYING * share, "playing"))
+    making: Progress = lambda share, stage: say(_PLAYING + (1 - _PLAYING) * share, stage)  # noqa: E731
+    loop = make(take, request, stretcher=request.stretcher, progress=making)
+    return _delivered(loop, engine, unheard)
+
+
+_PLAYING = 0.7
+"""Share of the work on one loop that is the engine's."""
+
+
+def _delivered(loop: Loop, engine: engines.Engine, unheard: Sequence[str], weaker: Sequence[Loop] = ()) -> Loop:
+    facts = {"name": engine.name, "version": engine.version, "licence": engine.licence, **_facts(loop)}
+    return _with_recipe(replace(loop, warnings=(*loop.warnings, *unheard)), facts, weaker)
+
+
+def _stretched_by(stretcher: str, request: LoopRequest) -> LoopRequest:
+    """The request with the stretcher that counts, its own unless another is named; raises as ``check_stretcher``."""
+    check_stretcher(stretcher)
+    check_stretcher(request.stretcher)
+    return request if stretcher == "auto" else replace(request, stretcher=stretcher)
 
 
 def _unheard(engine: engines.Engine, request: LoopRequest) -> list[str]:
@@ -72,22 +101,46 @@ def _unheard(engine: engines.Engine, request: LoopRequest) -> list[str]:
     return unheard
 
 
-def retempo(loop: Loop, bpm: Fraction, *, stretcher: str = "auto", progress: Progress | None = None) -> Loop:
-    """Lay the take that a loop was made of on another tempo: the same bars, starting on the same beat.
+def retempo(
+    loop: Loop,
+    bpm: Fraction | None = None,
+    *,
+    bars: int | None = None,
+    start: int | None = None,
+    stretcher: str = "auto",
+    progress: Progress | None = None,
+) -> Loop:
+    """Lay the take that a loop was made of on another tempo, with another number of bars, or from another beat.
 
-    Nothing is generated again: the sound is stretched, and a warning says so where that is far. ``bpm`` counts quarter
-    notes. The recipe's ``retempo`` says which tempo the take was played at. ``progress`` as for ``generate``.
+    Nothing is generated again: the sound is stretched, and a warning says so where that is far; always the take's,
+    however many tempos it was laid on before. ``bpm`` counts quarter notes. ``start`` is the beat of the take that
+    becomes beat 1, 0 being the one with which the take's first loop began; it may be negative. What is not given is as
+    in ``loop``; more bars than the take holds from there begin as many bars earlier as they have to. The recipe's
+    ``retempo`` says how the first loop was. ``progress`` as for ``generate``.
 
-    Raises ``InvalidRequest`` for a tempo outside of 20 to 999 or an unknown stretcher, ``TakeGone`` for a loop that
-    comes without its take.
+    Raises ``InvalidRequest`` for a tempo outside of 20 to 999, an unknown stretcher, and bars or a start that the take
+    does not hold; ``TakeGone`` for a loop that comes without its take.
     """
-    check_stretcher(stretcher)
     if loop.take is None or loop.grid is None:
         raise TakeGone("the take of this loop is not kept; generate it again at the new tempo with its seed")
-    request = replace(loop.request, bpm=parse_bpm(bpm))
-    other = make(loop.take, request, stretcher=stretcher, like=loop, progress=progress)
-    recipe = {**other.recipe, "retempo": {"from": loop.recipe.get("retempo", {}).get("from", _exact(loop.request.bpm))}}
-    return _with_recipe(replace(other, recipe=recipe), loop.recipe["engine"])
+    old, steps = loop.request, loop.recipe["steps"]
+    request = _stretched_by(stretcher, replace(old, bpm=parse_bpm(bpm or old.bpm), bars=check_bars(bars or old.bars)))
+    first = loop.recipe.get("retempo") or {
+        "from": recipes.exact(old.bpm),
+        "bars": old.bars,
+        "beats": steps["beats"],
+        "start": 0,
+        "stretcher": old.stretcher,
+    }
+    later = None if start is None else start - first["start"]
+    other = make(loop.take, request, stretcher=request.stretcher, like=loop, later=later, progress=progress)
+    begins = first["start"] + other.recipe["steps"]["beat"] - steps["beat"]
+    kept = {name: loop.recipe[name] for name in ("conform",) if name in loop.recipe}
+    take = {"rate": loop.take.audio.rate, "frames": loop.take.audio.frames, **(loop.recipe.get("take") or {})}
+    other = replace(other, recipe={**other.recipe, **kept, "take": take, "retempo": {**first, "start": begins}})
+    made = _with_recipe(other, loop.recipe["engine"])
+    asked = {**made.recipe["request"], "opening": loop.recipe["request"].get("opening")}
+    return replace(made, recipe={**made.recipe, "request": asked})
 
 
 OPENING_SECONDS = 10.0
@@ -114,6 +167,7 @@ def opening(loop: Loop, request: LoopRequest, how: str, name: str = "") -> Openi
     if not loop.audio.samples.any():
         raise InvalidRequest(how, name, "a loop that is not silent")
     old, bpm, audio = loop.request, request.bpm, loop.audio
+    source = digest(audio)
     if old.meter != request.meter:
         raise InvalidRequest("meter", str(request.meter), f"{old.meter}, as in the loop that it goes on from")
     if old.bpm != bpm:
@@ -124,7 +178,9 @@ def opening(loop: Loop, request: LoopRequest, how: str, name: str = "") -> Openi
     lead = min(old.bars, max(1, fits - kept))
     first = round_half_up(Fraction(audio.frames * (old.bars - lead), old.bars))
     last = round_half_up(Fraction(audio.frames * kept, old.bars))
-    return Opening(audio.with_samples(np.concatenate([audio.samples[first:], audio.samples[:last]])), kept, name)
+    return Opening(
+        audio.with_samples(np.concatenate([audio.samples[first:], audio.samples[:last]])), kept, name, how, source
+    )
 
 
 def conform(
@@ -134,19 +190,41 @@ def conform(
     source_bpm: Fraction | None = None,
     downbeat: float | None = None,
     stretcher: str = "auto",
+    progress: Progress | None = None,
 ) -> Loop:
     """Turn a recording into a loop; ``source_bpm`` and ``downbeat`` (seconds) are what the user knows of it.
 
     Raises ``InvalidRequest`` for a downbeat outside the recording or an unknown stretcher.
     """
-    check_stretcher(stretcher)
+    request = _stretched_by(stretcher, request)
     if downbeat is not None and not 0 <= downbeat <= audio.seconds:
         raise InvalidRequest("downbeat", downbeat, f"a time within the recording, 0 to {audio.seconds:.3f} seconds")
-    loop = make(
-        Take(audio, "conform", request.seed), request, source_bpm=source_bpm, downbeat=downbeat, stretcher=stretcher
-    )
+    take = Take(audio, "conform", request.seed)
+    loop = make(take, request, source_bpm=source_bpm, downbeat=downbeat, stretcher=request.stretcher, progress=progress)
     engine = {"name": "conform", "version": __version__, "licence": "that of the recording", "kind": "recording"}
-    return _with_recipe(loop, engine)
+    known = {"source_bpm": recipes.exact(source_bpm) if source_bpm else None, "downbeat": downbeat}
+    return _with_recipe(replace(loop, recipe={**loop.recipe, "conform": known}), engine)
+
+
+def from_take(loop: Loop, request: LoopRequest, *, progress: Progress | None = None) -> Loop:
+    """Make a loop of a kept take as if it had just been played, or recorded: the beats are found anew.
+
+    ``loop`` is any loop of the take, with it. Raises as ``conform`` does, and ``TakeGone`` for one without its take.
+    """
+    if loop.take is None:
+        raise TakeGone("the take of this loop is not kept")
+    known = loop.recipe.get("conform")
+    said = known or {}
+    made = make(
+        loop.take,
+        _stretched_by("auto", request),
+        source_bpm=parse_bpm(said["source_bpm"]) if said.get("source_bpm") else None,
+        downbeat=said.get("downbeat"),
+        stretcher=request.stretcher,
+        progress=progress,
+    )
+    made = replace(made, recipe={**made.recipe, **({"conform": known} if known else {})})
+    return _with_recipe(made, loop.recipe["engine"])
 
 
 def inspect(path: Path, *, bpm: str | None = None, bars: int | None = None, meter: str | None = None) -> Loop:
@@ -185,30 +263,11 @@ def inspect(path: Path, *, bpm: str | None = None, bars: int | None = None, mete
 
 def _with_recipe(loop: Loop, engine: Mapping[str, Any], weaker: Sequence[Loop] = ()) -> Loop:
     """Complete the recipe: what is needed to make the loop again, how good it is, and what was passed over."""
-    request = loop.request
     take = loop.take
-    melody = request.melody
-    asked = {
-        "prompt": request.prompt,
-        "bpm": _exact(request.bpm),
-        "bars": request.bars,
-        "meter": str(request.meter),
-        "key": str(request.key) if request.key else None,
-        "melody": [[n.start, n.pitch, n.duration, n.velocity] for n in melody.notes] if melody else None,
-        "melody_length": melody.length if melody else None,
-        "melody_heard": melody.heard or None if melody else None,
-        "seed": request.seed,
-        "rate": request.rate,
-        "engine": request.engine,
-        "sampling": asdict(request.sampling),
-        "takes": request.takes,
-        "stretcher": request.stretcher,
-        "longest_fade": request.longest_fade,
-        "opening": {"loop": opened.name, "kept": opened.kept} if (opened := request.opening) else None,
-    }
     recipe = {
         "loopgen": __version__,
-        "request": asked,
+        "environment": dict(recipes.environment()),
+        "request": recipes.describe(loop.request),
         "engine": dict(engine),
         "key": str(key) if (key := library.loop_key(loop)) else None,
         "seed": take.seed if take else None,
@@ -227,11 +286,6 @@ def _with_recipe(loop: Loop, engine: Mapping[str, Any], weaker: Sequence[Loop] =
         "warnings": list(loop.warnings),
     }
     return replace(loop, recipe=recipe)
-
-
-def _exact(bpm: Fraction) -> str:
-    """A tempo as text that says it exactly."""
-    return text if parse_bpm(text := format_bpm(bpm)) == bpm else str(bpm)
 
 
 def _facts(loop: Loop) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ the ``acid`` chunk is Sony's, as libsndfile reads it. All integers are little-en
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loopgen.music.audio import Audio
 from loopgen.music.key import Key
@@ -45,10 +47,11 @@ class LoopTags:
         return _MIDDLE_C + (self.key.tonic if self.key else 0)
 
 
-def wav_bytes(audio: Audio, tags: LoopTags, *, bits: int = 24) -> bytes:
+def wav_bytes(audio: Audio, tags: LoopTags, *, bits: int = 24, after: Mapping[str, bytes] | None = None) -> bytes:
     """The whole file; ``bits`` is 16 or 24 (integer PCM) or 32 (float).
 
-    Integer samples are rounded and clipped to full scale. Raises ``ValueError`` for other ``bits``.
+    Integer samples are rounded and clipped to full scale. ``after`` holds further chunks by their names of four
+    characters; they come last, where no player waits for them. Raises ``ValueError`` for other ``bits``.
 
     >>> tags = LoopTags(Fraction(120), 1, Meter())
     >>> data = wav_bytes(Audio(np.zeros((88_200, 2)), 44_100), tags)
@@ -65,6 +68,7 @@ def wav_bytes(audio: Audio, tags: LoopTags, *, bits: int = 24) -> bytes:
         # A whole number of quarters is all that acid can count; a wrong count would make a DAW stretch the loop.
         parts.append(("acid", _acid(tags)))
     parts += [("smpl", _smpl(audio, tags)), ("LIST", _info(tags)), ("data", encode(audio, bits))]
+    parts += (after or {}).items()
     body = b"WAVE" + b"".join(_chunk(name, payload) for name, payload in parts)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
@@ -75,12 +79,29 @@ def encode(audio: Audio, bits: int) -> bytes:
         return bytes(audio.samples.astype("<f4").tobytes())
     if bits not in (16, 24):
         raise ValueError(f"bits {bits} must be 16, 24 or 32")
-    scale = 2 ** (bits - 1)
-    whole = np.clip(np.round(audio.samples.astype(np.float64) * scale), -scale, scale - 1).astype("<i4")
+    whole = integers(audio, bits)
     if bits == 16:
         return bytes(whole.astype("<i2").tobytes())
     low_three_bytes = whole.view(np.uint8).reshape(-1, 4)[:, :3]
     return bytes(low_three_bytes.tobytes())
+
+
+def integers(audio: Audio, bits: int) -> NDArray[np.int32]:
+    """Samples as integers of so many bits, rounded and clipped to full scale; shape ``(frames, channels)``."""
+    scale = 2 ** (bits - 1)
+    whole = np.clip(np.round(audio.samples.astype(np.float64) * scale), -scale, scale - 1)
+    return np.asarray(whole, dtype="<i4")
+
+
+def digest(audio: Audio, bits: int = 24) -> str:
+    """SHA-256 of the samples as ``encode`` gives them, in hexadecimal: what a WAV's ``data`` chunk holds.
+
+    The same for a loop in memory and read back, as WAV and as FLAC.
+
+    >>> digest(Audio([0.0, 0.5], 44_100))[:8]
+    '9fc7fac5'
+    """
+    return hashlib.sha256(encode(audio, bits)).hexdigest()
 
 
 def _chunk(name: str, payload: bytes) -> bytes:
@@ -124,8 +145,7 @@ def chunks(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 def read_acid(path: Path) -> tuple[int, float, Meter] | None:
     """Beats (quarters), BPM and meter from a file's ``acid`` chunk, or None where it has no sensible one."""
-    with path.open("rb") as file:
-        payload = _find(file, b"acid")
+    payload = read_chunk(path, "acid", 4096)
     if payload is None or len(payload) < 24:
         return None
     _, _, _, _, beats, denominator, numerator, bpm = struct.unpack("<IHHfIHHf", payload[:24])
@@ -134,13 +154,19 @@ def read_acid(path: Path) -> tuple[int, float, Meter] | None:
     return beats, bpm, Meter(numerator, denominator)
 
 
-def _find(file: BinaryIO, wanted: bytes) -> bytes | None:
+def read_chunk(path: Path, name: str, longest: int) -> bytes | None:
+    """A file's first chunk of this name, at most ``longest`` bytes of it; None where there is none, or no RIFF."""
+    with path.open("rb") as file:
+        return _find(file, name.encode("ascii"), longest)
+
+
+def _find(file: BinaryIO, wanted: bytes, longest: int) -> bytes | None:
     if file.read(4) != b"RIFF":
         return None
     file.seek(12)
     while len(head := file.read(8)) == 8:
         size = struct.unpack_from("<I", head, 4)[0]
         if head[:4] == wanted:
-            return file.read(min(size, 4096))
+            return file.read(min(size, longest))
         file.seek(size + size % 2, 1)
     return None

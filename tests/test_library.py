@@ -145,7 +145,7 @@ def test_a_broken_sidecar_is_passed_over(tmp_path: Path, text: str) -> None:
 
 def test_the_order_of_chunks_on_disk(tmp_path: Path) -> None:
     data = keep(LOOP, tmp_path).path.read_bytes()
-    assert [name for name, _ in chunks(data)] == ["fmt ", "acid", "smpl", "LIST", "data"]
+    assert [name for name, _ in chunks(data)] == ["fmt ", "acid", "smpl", "LIST", "data", "lgrc"]
 
 
 def test_somebodys_own_json_is_not_overwritten(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_another_tempo_is_told_in_the_recipe() -> None:
     assert other.audio.frames == loop_frames(Fraction(110), 2, loop.request.meter, loop.request.rate)
     assert (other.recipe["request"]["bpm"], other.recipe["retempo"], other.recipe["seed"]) == (
         "110",
-        {"from": "127.9"},
+        {"from": "127.9", "bars": 2, "beats": 14, "start": 0, "stretcher": "auto"},
         3,
     )
     assert other.recipe["engine"] == loop.recipe["engine"]

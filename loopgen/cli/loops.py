@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from loopgen.cli.common import HARDWARE, Commands, Parser, add_command, add_hardware, plain_terminal, print_json, say
+from loopgen.cli.common import Commands, Parser, add_command, add_hardware, plain_terminal, print_json, say
+from loopgen.cli.delivery import Delivery, add_output, chosen_settings, draw
 
 if TYPE_CHECKING:  # heavy modules are imported by the command that needs them: --help answers at once
-    from pathlib import Path
-
     from loopgen.music.loop import Loop
-    from loopgen.music.request import LoopRequest
-    from loopgen.settings import Settings
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -82,11 +76,7 @@ def _add_loop_options(command: Parser) -> None:
     command.add_argument("--meter", metavar="N/D", help="like 3/4, 6/8 or 7/8 (default: 4/4)")
     command.add_argument("--rate", type=int, metavar="HZ", help="sample rate, 8000 to 192000 (default: 44100)")
     command.add_argument("--stretcher", metavar="NAME", help="auto (the default), or one by name (see the README)")
-    command.add_argument(
-        "-o", "--output", default=".", metavar="PATH", help="a folder, or a .wav or .flac file (default: here)"
-    )
-    command.add_argument("--format", metavar="NAME", help="wav (24 bits, the default), float or flac")
-    command.add_argument("--picture", metavar="PNG", help="also draw the loop's report into this file")
+    add_output(command)
 
 
 def _add_inspect(commands: Commands[Parser]) -> None:
@@ -109,7 +99,7 @@ def _generate(options: argparse.Namespace) -> None:
     from loopgen.orders import ASKED, settle
     from loopgen.previews import PreviewFile
 
-    chosen = _chosen(options)
+    chosen = chosen_settings(options)
     _check_preview(options.preview)
     if options.separate and options.melody is None:
         raise InputError("--separate takes drums and bass out of a recording: give one with --melody")
@@ -124,7 +114,7 @@ def _generate(options: argparse.Namespace) -> None:
         melody = read_melody(options.melody, bpm=settled.request.bpm, separate=separate)
         settled = order(asked | {"seed": settled.request.seed}, melody)
     request = settled.request
-    delivery = _Delivery(options, chosen, request, settled.notes)
+    delivery = Delivery(options, chosen, settled.notes, several=request.variations > 1)
     if earlier:
         how, loop, name = earlier
         request = replace(request, opening=studio.opening(loop, request, how, name))
@@ -161,15 +151,6 @@ def _earlier(options: argparse.Namespace) -> tuple[str, Loop, str] | None:
     return None
 
 
-def _chosen(options: argparse.Namespace) -> Settings:
-    """The user's settings below the options that were given."""
-    from loopgen import settings
-
-    names = ("stretcher", "separate", *HARDWARE)  # the others are checked, and refused, as parts of the request
-    flags = {name: getattr(options, name, None) for name in names}
-    return settings.resolve(flags, os.environ, settings.config_file(os.environ)).settings
-
-
 def _conform(options: argparse.Namespace) -> None:
     from pathlib import Path
 
@@ -179,7 +160,7 @@ def _conform(options: argparse.Namespace) -> None:
     from loopgen.music.request import LoopRequest
     from loopgen.music.tempo import parse_bpm
 
-    chosen = _chosen(options)
+    chosen = chosen_settings(options)
     if options.bpm is None:
         raise InvalidRequest("bpm", "", "the loop's tempo with --bpm, like --bpm 128")
     request = LoopRequest(
@@ -193,10 +174,9 @@ def _conform(options: argparse.Namespace) -> None:
     )
     source_bpm = parse_bpm(options.source_bpm, "source-bpm") if options.source_bpm is not None else None
     audio = read_audio(options.take)
-    delivery = _Delivery(options, chosen, request, ())
-    delivery.add(
-        studio.conform(audio, request, source_bpm=source_bpm, downbeat=options.downbeat, stretcher=chosen.stretcher)
-    )
+    delivery = Delivery(options, chosen, ())
+    told = {"source_bpm": source_bpm, "downbeat": options.downbeat}
+    delivery.add(studio.conform(audio, request, **told, stretcher=chosen.stretcher, progress=delivery.progress))
     delivery.close()
 
 
@@ -207,73 +187,11 @@ def _inspect(options: argparse.Namespace) -> None:
 
     path = Path(options.file)
     loop = studio.inspect(path, bpm=options.bpm, bars=options.bars, meter=options.meter)
-    picture = _draw(loop, Path(options.picture)) if options.picture else None
+    picture = draw(loop, Path(options.picture)) if options.picture else None
     if options.json:
         print_json(report.fields(loop, path, picture))
     else:
         print("\n".join(report.describe(loop, path, picture, plain=plain_terminal())))
-
-
-class _Delivery:
-    """Loops as they are finished: kept on disk and shown at once, or listed as one JSON object at the end."""
-
-    def __init__(
-        self, options: argparse.Namespace, chosen: Settings, request: LoopRequest, notes: Sequence[str]
-    ) -> None:
-        from pathlib import Path
-
-        from loopgen import library
-
-        self._options, self._request, self._notes = options, request, tuple(notes)
-        self._target = Path(options.output)
-        self._picture = Path(options.picture) if options.picture else None
-        self._shown: list[dict[str, object]] = []
-        self._progress_shown = False
-        self._format = options.format
-        if self._format is None and library.is_folder(self._target):
-            self._format = chosen.format  # a file name says its own format
-        library.resolve_format(self._target, self._format)
-        library.check_writable(self._target)
-        if self._picture:
-            _check_picture(self._picture)
-            library.check_writable(self._picture.parent)
-        if not options.json:
-            for note in self._notes:
-                say(f"note: {note}")
-
-    def progress(self, fraction: float, stage: str) -> None:
-        """Show how far the work is, on a terminal only."""
-        if sys.stderr.isatty() and not self._options.json:
-            print(f"\r\x1b[K{fraction:4.0%}  {stage}", end="", file=sys.stderr, flush=True)
-            self._progress_shown = True
-
-    def add(self, loop: Loop) -> None:
-        """Keep a loop and show it."""
-        from loopgen import library, report
-
-        number = len(self._shown) + 1 if self._request.variations > 1 else None
-        kept = library.keep(loop, self._target, file_format=self._format, number=number)
-        picture = None
-        if self._picture:
-            picture = self._picture if number is None else self._picture.with_stem(f"{self._picture.stem}-{number}")
-            _draw(loop, picture)
-        self._shown.append(report.fields(loop, kept.path, picture))
-        if self._progress_shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        if not self._options.json:
-            print("\n".join(report.describe(loop, kept.path, picture, plain=plain_terminal())), flush=True)
-
-    def close(self) -> None:
-        """Print the JSON object: the best loop's fields, and all ``variations`` where there are several."""
-        from loopgen import report
-
-        if not self._options.json:
-            return
-        best = min(self._shown, key=report.rank)
-        shown = dict(best, notes=list(self._notes))
-        if len(self._shown) > 1:
-            shown["variations"] = self._shown
-        print_json(shown)
 
 
 def _check_preview(name: str | None) -> None:
@@ -288,19 +206,3 @@ def _check_preview(name: str | None) -> None:
     if Path(name).suffix.lower() != ".wav":
         raise InvalidRequest("preview", name, "a file name ending in .wav")
     check_folder(Path(name).parent)
-
-
-def _check_picture(path: Path) -> None:
-    from loopgen.errors import InvalidRequest
-
-    if path.suffix.lower() != ".png":
-        raise InvalidRequest("picture", str(path), "a file name ending in .png")
-
-
-def _draw(loop: Loop, path: Path) -> Path:
-    _check_picture(path)
-    from loopgen import report
-    from loopgen.files import write_whole
-
-    write_whole({path: report.draw(loop)})
-    return path

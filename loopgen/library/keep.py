@@ -1,25 +1,33 @@
-"""A loop onto the disk: a WAV or FLAC and a JSON sidecar beside it, each written whole or not at all."""
+"""A loop onto the disk: a WAV or FLAC, a JSON sidecar beside it and its take, each written whole or not at all.
+
+The order decides what a break may leave: a take without a loop does no harm and is found (``takes.orphans``), a sidecar
+speaks of a take that is there, a loop has its sidecar.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
-from loopgen.errors import InvalidRequest, OutputUnwritable
+from loopgen.audiofile import read_audio
+from loopgen.errors import AudioUnreadable, InvalidRequest, OutputUnwritable
 from loopgen.files import check_folder, write_whole
+from loopgen.library import embedded
 from loopgen.library.recall import belongs
+from loopgen.library.takes import FOLDER, keep_take, orphans, take_name, take_of
 from loopgen.music.key import Key
 from loopgen.music.loop import Loop
 from loopgen.music.tempo import format_bpm
-from loopgen.wav import LoopTags, encode, wav_bytes
+from loopgen.wav import LoopTags, digest, integers, wav_bytes
 
 FORMATS: dict[str, tuple[str, int]] = {"wav": (".wav", 24), "float": (".wav", 32), "flac": (".flac", 24)}
 """Format name -> file suffix and bits a sample."""
@@ -27,32 +35,87 @@ FORMATS: dict[str, tuple[str, int]] = {"wav": (".wav", 24), "float": (".wav", 32
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A loop on disk."""
+    """A loop on disk, and its take where that is kept; ``notes`` tells what the user should know, in plain words."""
 
     path: Path
     sidecar: Path
+    take: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
-def keep(loop: Loop, target: Path, *, file_format: str | None = None, number: int | None = None) -> Kept:
-    """Write a loop and its sidecar to ``target``, a folder or a file name ending in .wav or .flac.
+def keep(
+    loop: Loop, target: Path, *, file_format: str | None = None, number: int | None = None, take: bool = True
+) -> Kept:
+    """Write a loop, its sidecar and its take to ``target``, a folder or a file name ending in .wav or .flac.
 
-    In a folder the loop gets a name of its own; ``number`` goes into an explicit file name (``loop-2.wav``).
-    Raises ``OutputUnwritable`` (no permission, no such folder, disk full; nothing is left behind) and
-    ``InvalidRequest`` for another suffix or format.
+    In a folder the loop gets a name of its own; ``number`` goes into an explicit file name (``loop-2.wav``). The recipe
+    goes into the sidecar and into the file itself. ``take`` is whether a take is kept that is not there yet. A loop
+    whose very sound is there already keeps the recipe and the marks that it has.
+
+    Raises ``OutputUnwritable`` (no permission, no such folder, disk full; nothing is left behind but for a whole take)
+    and ``InvalidRequest`` for another suffix or format.
     """
     chosen = resolve_format(target, file_format)
     suffix, bits = FORMATS[chosen]
-    tags = _tags(loop)
-    data = _flac_bytes(loop, tags) if chosen == "flac" else wav_bytes(loop.audio, tags, bits=bits)
+    sound = digest(loop.audio, bits)
     if is_folder(target):
-        path = _free_name(target, file_stem(loop), suffix, data)
+        path = _free_name(target, file_stem(loop), suffix, sound, bits)
     else:
         path = target if number is None else target.with_stem(f"{target.stem}-{number}")
     sidecar = path.with_suffix(".json")
     _check_is_sidecar(sidecar, path)
-    text = json.dumps({"file": path.name, **loop.recipe}, indent=2, ensure_ascii=False) + "\n"
-    write_whole({sidecar: text.encode(), path: data})
-    return Kept(path, sidecar)
+    before = _recipe_at(sidecar)
+    kept_take, name = _keep_take(loop, path, wanted=take)
+    recipe = {**loop.recipe, "audio": {"sha256": sound, "bits": bits}}
+    if is_same := before.get("audio") == recipe["audio"]:
+        recipe = {key: value for key, value in before.items() if key not in ("file", "marks")}
+    if recipe.get("take"):
+        recipe["take"] = {**recipe["take"], "name": name or _take_beside(path, recipe)}
+    tags, inside = _tags(loop), embedded.packed(recipe)
+    if chosen == "flac":
+        data = embedded.into_flac(_flac_bytes(loop, tags), inside)
+    else:
+        data = wav_bytes(loop.audio, tags, bits=bits, after={embedded.NAME: inside})
+    beside = {"file": path.name, **recipe, **({"marks": before["marks"]} if is_same and "marks" in before else {})}
+    text = json.dumps(beside, indent=2, ensure_ascii=False) + "\n"
+    write_whole({sidecar: text.encode("utf-8", "replace"), path: data})
+    return Kept(path, sidecar, kept_take, tuple(_orphaned(before, recipe, path)))
+
+
+def _keep_take(loop: Loop, path: Path, *, wanted: bool) -> tuple[Path | None, str | None]:
+    """The take's file beside the loop, written where it is wanted and not there, and its name."""
+    if wanted:
+        file = keep_take(loop, path)
+    else:
+        known = take_name(loop)
+        there = path.parent / FOLDER / f"{known}.flac"
+        file = there if known and there.exists() else None
+    return file, file.stem if file else None
+
+
+def _take_beside(path: Path, recipe: Mapping[str, Any]) -> str | None:
+    """Name of the take that a recipe speaks of, where it is there."""
+    name = take_of(recipe)
+    return name if name and (path.parent / FOLDER / f"{name}.flac").exists() else None
+
+
+def _orphaned(before: Mapping[str, Any], recipe: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """Says which take is left alone when a loop takes the place of another."""
+    old = take_of(before)
+    if old is None or old == take_of(recipe):
+        return
+    file = path.parent / FOLDER / f"{old}.flac"
+    if file in orphans(path.parent):
+        yield f"the loop that was {path.name} before is replaced; its take stays in {file}"
+
+
+def _recipe_at(sidecar: Path) -> Mapping[str, Any]:
+    """The recipe in a sidecar, empty where there is none that can be read."""
+    with suppress(OSError, ValueError):
+        found = json.loads(sidecar.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+    return {}
 
 
 def is_folder(target: Path) -> bool:
@@ -90,10 +153,9 @@ def check_writable(target: Path) -> None:
 def file_stem(loop: Loop) -> str:
     """Name of a loop's file without its suffix, like ``loopgen_127.9bpm_Am_4bars_dub-techno_3f9a``."""
     request, key = loop.request, loop_key(loop)
-    digest = hashlib.sha256(encode(loop.audio, 24)).hexdigest()
     meter = "" if str(request.meter) == "4/4" else str(request.meter).replace("/", "-")
     parts = ["loopgen", f"{format_bpm(request.bpm)}bpm", key.short if key else "", f"{request.bars}bars", meter]
-    return "_".join(part for part in (*parts, slug(request.prompt), digest[:4]) if part)
+    return "_".join(part for part in (*parts, slug(request.prompt), digest(loop.audio)[:4]) if part)
 
 
 def slug(prompt: str) -> str:
@@ -134,17 +196,24 @@ def _flac_bytes(loop: Loop, tags: LoopTags) -> bytes:
     with soundfile.SoundFile(stream, "w", loop.audio.rate, loop.audio.channels, "PCM_24", format="FLAC") as file:
         info = tags.info or {}
         file.title, file.software, file.comment = info["INAM"], info["ISFT"], info["ICMT"]
-        file.write(loop.audio.samples)
+        file.write(integers(loop.audio, 24) << 8)  # the very integers of the WAV: libsndfile scales floats otherwise
     return stream.getvalue()
 
 
-def _free_name(folder: Path, stem: str, suffix: str, data: bytes) -> Path:
-    """A name that no other loop has: the same audio may take its own place again, another gets a number."""
+def _free_name(folder: Path, stem: str, suffix: str, sound: str, bits: int) -> Path:
+    """A name that no other loop has: the same sound may take its own place again, another gets a number."""
     for number in range(1, 10_000):
         path = folder / (stem + (f"-{number}" if number > 1 else "") + suffix)
-        if not path.exists() or path.read_bytes() == data:
+        if not path.exists() or _sound_of(path, bits) == sound:
             return path
     raise OutputUnwritable(f"{folder} holds 10,000 loops named {stem}; give another folder")
+
+
+def _sound_of(path: Path, bits: int) -> str | None:
+    """Digest of a file's sound; None for what is no audio."""
+    with suppress(AudioUnreadable):
+        return digest(read_audio(path), bits)
+    return None
 
 
 def _check_is_sidecar(sidecar: Path, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is known of a loop on disk: from its sidecar, its tags or its name."""
+"""What is known of a loop on disk: from its sidecar, the recipe inside it, its tags or its name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from loopgen.errors import InvalidRequest, LoopgenError
+from loopgen.library import embedded
 from loopgen.music.key import Key
 from loopgen.music.tempo import Meter, check_bars, parse_bpm
 from loopgen.wav import read_acid
@@ -30,21 +31,19 @@ class Known:
 
 
 def recall(path: Path) -> Known:
-    """What is known of a loop on disk: from its sidecar, else its ``acid`` chunk, else its name."""
-    with suppress(OSError, ValueError, KeyError, TypeError, LoopgenError):
-        recipe = dict(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
-        if not belongs(recipe, path):
-            raise ValueError("another file's sidecar")
-        said = dict(recipe["request"])
-        key = said.get("key")
-        return Known(
-            parse_bpm(said["bpm"]),
-            check_bars(said["bars"]),
-            Meter.parse(said["meter"]),
-            Key.parse(key) if key else None,
-            str(said["prompt"]),
-            recipe,
-        )
+    """What is known of a loop on disk: from its sidecar, the recipe inside it, else its ``acid`` chunk, else its name.
+
+    Where sidecar and file hold recipes of different sounds, the file was renamed or replaced: its own counts.
+    """
+    inside = embedded.read(path)
+    beside: dict[str, Any] = {}
+    with suppress(OSError, ValueError, TypeError):
+        beside = dict(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+        if not belongs(beside, path) or (inside and inside.get("audio") != beside.get("audio")):
+            beside = {}
+    for recipe in (beside, inside):
+        with suppress(ValueError, KeyError, TypeError, LoopgenError):
+            return _known(recipe)
     with suppress(OSError, InvalidRequest):
         if acid := read_acid(path):
             quarters, bpm, meter = acid
@@ -52,6 +51,19 @@ def recall(path: Path) -> Known:
             whole = int(bars) if bars.denominator == 1 and bars > 0 else None
             return Known(parse_bpm(round(bpm, 4)), whole, meter)
     return _read_name(path.stem)
+
+
+def _known(recipe: dict[str, Any]) -> Known:
+    said = dict(recipe["request"])
+    key = said.get("key")
+    return Known(
+        parse_bpm(said["bpm"]),
+        check_bars(said["bars"]),
+        Meter.parse(said["meter"]),
+        Key.parse(key) if key else None,
+        str(said["prompt"]),
+        recipe,
+    )
 
 
 def _read_name(stem: str) -> Known:

@@ -84,6 +84,28 @@ def cut(
     return [rule.span(starts[places[int(k)]], length * meter.beats) for k in order]
 
 
+def cut_at(gridded: Gridded, meter: Meter, beat: int, beats: int, *, origin: int, fixed: bool) -> Span:
+    """The span of so many beats from this one of the grid, which need not start a bar.
+
+    Where the take does not hold it, and it is not ``fixed``: the nearest that is whole bars away and fits.
+
+    Raises ``InvalidRequest`` where there is none; the message counts beats from ``origin``.
+    """
+    rule = _Ruler(gridded, meter)
+    whole = [k for k in range(rule.first_beat() - 1, rule.last_beat() + 2) if rule.has(k, 1)]
+    first, last = (whole[0], whole[-1] + 1) if whole else (0, 0)
+    fits = range(first, last - beats + 1)
+    if not fits:
+        most = (last - first) // meter.beats
+        raise InvalidRequest("bars", beats // meter.beats, f"1 to {most}: the take holds no more" if most else "a take")
+    if beat not in fits and not fixed:
+        beat = min((k for k in fits if (k - beat) % meter.beats == 0), key=lambda k: abs(k - beat), default=beat)
+    if beat not in fits:
+        allowed = f"{fits[0] - origin} to {fits[-1] - origin}, from where the take holds {beats} beats"
+        raise InvalidRequest("start", beat - origin, allowed)
+    return rule.span(beat, beats)
+
+
 @dataclass(frozen=True, slots=True)
 class _Ruler:
     """Beats of a gridded take as samples."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopgen.looping.choose import Seamed, best_seam
-from loopgen.looping.cut import cut
+from loopgen.looping.cut import cut, cut_at
 from loopgen.looping.level import level
 from loopgen.looping.stretch import Gridded, stretch
 from loopgen.looping.track import track
@@ -20,7 +21,7 @@ from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid
 from loopgen.music.loop import Loop, Span, Take
 from loopgen.music.request import LoopRequest
-from loopgen.music.tempo import beat_frames, beat_seconds, counted, round_half_up
+from loopgen.music.tempo import beat_frames, counted, round_half_up
 
 UNSURE = 0.5
 """Below this confidence the user is told that the beat, or which beat is one, may be wrong."""
@@ -43,17 +44,20 @@ def make(
     downbeat: float | None = None,
     stretcher: str = "auto",
     like: Loop | None = None,
+    later: int | None = None,
     progress: Progress | None = None,
 ) -> Loop:
     """Make the loop that was asked for out of a take, whatever its tempo, length, rate or state.
 
     ``source_bpm`` (quarter notes a minute) and ``downbeat`` (seconds) are what the user knows of the take; ``like`` is
-    a loop of the same take, bars and meter, whose beats and place are used again. The loop is exactly
+    a loop of the same take and meter, whose beats and place are used again: ``later`` by so many beats. The take is
+    heard as 24 bits hold it, so that one that was kept makes the same loop. The loop is exactly
     ``loop_frames(bpm, bars, meter, rate)`` samples long; what is weak about it is said in its warnings. Its recipe
     holds the grid that was found and what each step decided.
     """
     say = progress or (lambda share, step: None)
     say(0.0, "finding the beats")
+    take = replace(take, audio=take.audio.in_24_bits())
     known = like.grid if like else None
     grid = known or track(
         take.audio,
@@ -69,7 +73,10 @@ def make(
     say(0.6, "choosing the bars")
     bar_lines = np.clip(np.round(grid.downbeats * take.audio.rate), 0, take.audio.frames).astype(np.int64)
     clips = clipped(take.audio, bar_lines)
-    spans = [_same_span(like, gridded)] if like else cut(gridded, request.bars, request.meter, clipped=clips)
+    if like:
+        spans = [_span_again(like, later, request, gridded)]
+    else:
+        spans = cut(gridded, request.bars, request.meter, clipped=clips)
     if take.start is not None and not like:  # chords, a melody and the phrase begin there: another bar would turn them
         there = int(np.argmin(np.abs(grid.beats - take.start)))
         spans = [span for span in spans if round(span.start / gridded.beat_frames) == there] or spans
@@ -89,13 +96,19 @@ def make(
     return Loop(audio, request, scores, recipe, warnings, take, grid)
 
 
-def _same_span(like: Loop, gridded: Gridded) -> Span:
-    """The beats that another loop of the take was made of, where they lie on this grid."""
-    steps, request = like.recipe["steps"], like.request
-    beat = request.rate * beat_seconds(request.bpm, request.meter)
-    first, count = round(steps["start"] / beat), max(1, round((steps["stop"] - steps["start"]) / beat))
-    start = round_half_up(first * gridded.beat_frames)
-    frames = round_half_up(count * gridded.beat_frames)
+def _span_again(like: Loop, later: int | None, request: LoopRequest, gridded: Gridded) -> Span:
+    """The beats that another loop of the take was made of, where they lie on this grid; or others that are asked for.
+
+    Raises ``InvalidRequest`` where the take does not hold them.
+    """
+    beat, beats = like.recipe["steps"]["beat"], like.recipe["steps"]["beats"]
+    before, wanted = like.request.bars * request.meter.beats, request.bars * request.meter.beats
+    if later is not None or (wanted != before and not beats < min(before, wanted)):  # a short piece is played again
+        origin = beat - like.recipe.get("retempo", {}).get("start", 0)
+        asked = min(wanted, beats) if beats < before else wanted
+        return cut_at(gridded, request.meter, beat + (later or 0), asked, origin=origin, fixed=later is not None)
+    start = round_half_up(beat * gridded.beat_frames)
+    frames = round_half_up(beats * gridded.beat_frames)
     return Span(start, start + frames, max(0, start - gridded.valid[0]))
 
 
@@ -117,12 +130,14 @@ def _describe_grid(grid: BeatGrid, gridded: Gridded, seamed: Seamed) -> dict[str
 
 
 def _describe_steps(gridded: Gridded, seamed: Seamed) -> dict[str, Any]:
-    """Positions are samples on the stretched take, which begins with its first beat."""
+    """Positions are samples on the stretched take, which begins with its first beat; ``beat`` counts from there."""
     return {
         "stretcher": gridded.stretcher,
         "ratio": gridded.ratio,
         "start": seamed.span.start,
         "stop": seamed.span.stop,
+        "beat": round(seamed.span.start / gridded.beat_frames),
+        "beats": max(1, round(seamed.span.frames / gridded.beat_frames)),
         "fade": seamed.fade.frames,
         "fade_side": seamed.fade.side,
         "repeats": seamed.pieces,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,3 +60,18 @@ class Audio:
     def with_samples(self, samples: ArrayLike) -> Audio:
         """Other samples at the same rate."""
         return Audio(samples, self.rate)
+
+    @property
+    def scale(self) -> float:
+        """The least power of two, 1 at least, that is louder than every sample: full scale of 24 bits that hold all."""
+        peak = float(np.abs(self.samples).max(initial=0.0))
+        return 2.0 ** max(0, math.frexp(peak / (1 - 2.0**-23))[1]) if peak > 1 - 2.0**-23 else 1.0
+
+    def in_24_bits(self) -> Audio:
+        """The same as 24 bits of ``scale`` hold it, for ever: what is kept on disk is what was there before.
+
+        >>> Audio([0.1], 44_100).in_24_bits().samples * 2**23
+        array([[838861.]], dtype=float32)
+        """
+        step = self.scale * 2.0**-23
+        return self.with_samples(np.rint(self.samples.astype(np.float64) / step) * step)

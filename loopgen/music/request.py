@@ -30,11 +30,15 @@ class Opening:
         audio: whole bars on the request's exact tempo and meter; a bar ends where it ends.
         kept: so many of its last bars are the loop's first; 0: the loop begins after it.
         name: of the loop that it is from, for the recipe.
+        how: whether it goes on from that loop's end (``continue``) or begins like it (``vary``), for the recipe.
+        source: digest of that loop's sound (``loopgen.wav.digest``), by which it is found again.
     """
 
     audio: Audio
     kept: int
     name: str
+    how: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
