@@ -59,10 +59,11 @@ function Device(ports) {
   });
 }
 
-// A message from the patch: an object's name and its value, or an OSC address and its arguments.
+// A message from the patch: an object's name and its value, or `heard` and a message from the network, which can be
+// anybody's and is none of the patch's own.
 Device.prototype.message = function (name, values) {
-  if (name.charAt(0) === "/") {
-    this._receive([name].concat(values));
+  if (name === "heard") {
+    this._receive(values);
   } else if (name === "init") {
     this._init();
   } else if (name === "memory") {

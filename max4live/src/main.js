@@ -40,12 +40,13 @@ function later(milliseconds, then) {
   };
 }
 
-// Whatever goes wrong in here is told in the device, and stops no later message.
+// Whatever goes wrong in here is told in the device, where it is seen, and stops no later message.
 function guarded(run) {
   try {
     run();
   } catch (fault) {
     error("loopgen: " + fault + "\n");
+    loopgen.tell("something went wrong", String(fault));
   }
 }
 
@@ -66,6 +67,12 @@ function token() {
   }
   return letters;
 }
+
+// No message calls these: what comes in by name is for `anything`.
+later.local = 1;
+guarded.local = 1;
+show.local = 1;
+token.local = 1;
 
 var loopgen = new device.Device({
   send: function (atoms) {
@@ -94,7 +101,7 @@ var loopgen = new device.Device({
   LiveAPI: LiveAPI
 });
 
-// Every message of the patch, and every OSC message.
+// Every message of the patch.
 function anything() {
   var values = arrayfromargs(arguments);
   var name = messagename;

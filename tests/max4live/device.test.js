@@ -222,6 +222,42 @@ test('before an order a server that was started anew learns where the answers go
   assert.strictEqual(wire.of('/loopgen/hello').length, before + 1)
 })
 
+test('what comes in by the network presses no button and calls no function', async t => {
+  let server
+  const { device, wire } = await connected(t, set(), (atoms, say) => { server = say })
+  device.type('prompt', 'dub')
+  device.click('generate')
+  await device.until(() => server, 'the order')
+  const before = device.display()
+  for (const message of [['cancel'], ['prompt', 'mine'], ['port', 9], ['show', 'licence', 'set', 'mine'], ['anything'], ['init'], ['heard', '/loopgen/done'], ['list', 1]]) server(...message)
+  await idle(200)
+  assert.deepStrictEqual(device.display(), before)
+  assert.strictEqual(wire.of('/loopgen/cancel').length, 0)
+  assert.deepStrictEqual(device.console, [])
+})
+
+test('a fault in the device is said, and the next order goes through', async t => {
+  const live = set()
+  let isBroken = false
+  const apiFor = live.apiFor.bind(live)
+  live.apiFor = host => class extends apiFor(host) {
+    get (...args) {
+      if (isBroken) throw new Error('Live is beside itself')
+      return super.get(...args)
+    }
+  }
+  const { device, wire } = await connected(t, live)
+  device.type('prompt', 'dub')
+  isBroken = true
+  device.click('generate')
+  assert.strictEqual(device.shown('status').text, 'something went wrong')
+  assert.match(device.shown('detail').text, /Live is beside itself/)
+  isBroken = false
+  await idle(350)
+  device.click('generate')
+  await device.until(() => wire.of('/loopgen/generate').length === 1, 'the order')
+})
+
 test('a path that is not copied is not said to be', async t => {
   const live = set({ version: [12, 0, 4] })
   const { device } = await connected(t, live, (atoms, say) => {

@@ -88,7 +88,7 @@ def test_the_js_has_an_outlet_for_the_server_its_own_ear_the_port_and_the_memory
         "prepend memory",
     ]
     assert BOXES["logic"]["numoutlets"] == 4
-    assert CORDS["hear", 0] == ("logic", 0)
+    assert list(reached("hear", 0)) == ["prepend heard", "js loopgen.device.js"]
     assert CORDS["memory_to", 0] == ("memory", 0)
 
 
