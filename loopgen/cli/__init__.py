@@ -1,8 +1,8 @@
 """The command line: the only place that reads arguments, prints and exits.
 
-One file a group of commands: :mod:`loops` makes them, :mod:`serve` runs the server, :mod:`send` talks to it,
-:mod:`max4live` installs the device for Live, :mod:`models` gets weights, :mod:`presets` keeps sounds,
-:mod:`lists` shows what there is, :mod:`doctor` whether it works.
+One file a group of commands: :mod:`loops` makes them, :mod:`remake` makes them again, :mod:`serve` runs the server,
+:mod:`send` talks to it, :mod:`max4live` installs the device for Live, :mod:`models` gets weights, :mod:`presets` keeps
+sounds, :mod:`lists` shows what there is, :mod:`doctor` whether it works.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 import sys
 from collections.abc import Sequence
 
-from loopgen.cli import doctor, lists, loops, max4live, models, presets, send, serve
+from loopgen.cli import doctor, library, lists, loops, max4live, models, presets, remake, send, serve
 from loopgen.cli.common import FAILED, INTERRUPTED, USAGE, Parser, clean, say
 
 
@@ -63,6 +63,6 @@ def build_parser() -> Parser:
     parser = Parser(prog="loopgen", description="A prompt and a tempo become a seamless loop of exactly that tempo.")
     parser.add_argument("--version", action="version", version=f"loopgen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for group in (loops, serve, send, max4live, models, presets, lists, doctor):
+    for group in (loops, remake, library, serve, send, max4live, models, presets, lists, doctor):
         group.add(commands)
     return parser
