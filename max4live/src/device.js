@@ -200,7 +200,7 @@ Device.prototype._press = function (name) {
     this.state.job.isCancelled = true;
     this._job.cancel();
   } else if (name === "copy" && this.state.loops.length > 0) {
-    this.copy(this.state.loops[0], "last loop", "");
+    this.copy(this.state.loops[this.state.loops.length - 1], "last loop", "");
   }
 };
 

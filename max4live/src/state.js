@@ -198,7 +198,7 @@ function menu(first, items, chosen) {
 // Tracks may share a name.
 function targets(state) {
   var shown = menu(HIGHLIGHTED, state.tracks.map(function (track) {
-    return track.name;
+    return track.name || "no name"; // a menu may leave out what is empty, and count the others wrongly
   }), state.controls.target);
   state.tracks.forEach(function (track, at) {
     if (track.id === state.track) {

@@ -222,6 +222,19 @@ test('before an order a server that was started anew learns where the answers go
   assert.strictEqual(wire.of('/loopgen/hello').length, before + 1)
 })
 
+test('Copy Path copies the path that was shown last', async t => {
+  const { device, wire } = await connected(t, set(), (atoms, say) => {
+    if (atoms[0] === '/loopgen/generate') [1, 2].forEach(variation => say(...done(atoms[1], variation, 2)))
+    if (atoms[0] === '/loopgen/copy') say('/loopgen/ok', atoms[1])
+  })
+  device.type('prompt', 'dub')
+  device.click('generate')
+  await device.until(() => /scene 2$/.test(device.shown('status').text) && device.shown('copy').active, 'placed')
+  device.click('copy')
+  await device.until(() => device.shown('status').text === 'last loop, its path is copied', 'copied')
+  assert.strictEqual(wire.of('/loopgen/copy')[0][3], 2)
+})
+
 test('what comes in by the network presses no button and calls no function', async t => {
   let server
   const { device, wire } = await connected(t, set(), (atoms, say) => { server = say })

@@ -107,5 +107,6 @@ test('menus hold what there is, and what the set was saved with', () => {
   const view = state.view(ready({ preset: 'gone', target: '2-Audio' }, { presets: ['a', 'b'], tracks: [{ id: 7, name: '1-Audio' }, { id: 8, name: '2-Audio' }, { id: 9, name: '2-Audio' }], engines: ['sketch'] }))
   assert.deepStrictEqual(view.preset, { items: ['No preset', 'a', 'b', 'gone'], at: 3 })
   assert.deepStrictEqual(view.target, { items: ['Highlighted slot', '1-Audio', '2-Audio', '2-Audio'], at: 2 })
+  assert.deepStrictEqual(state.view(ready({}, { tracks: [{ id: 7, name: '' }], track: 7 })).target, { items: ['Highlighted slot', 'no name'], at: 1 })
   assert.deepStrictEqual(view.engine, { items: ['auto', 'sketch'], at: 0 })
 })
