@@ -34,9 +34,20 @@ def _meant(words: list[str]) -> list[str]:
 
 
 class _Action(Parser):
-    """Help that lists the fields of a preset, whose table is loaded for this only."""
+    """Options may stand between names and fields; help lists the fields, whose table is loaded for this only."""
 
     tells_fields = False
+    _is_mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does for words and options that are mixed; it calls this itself once more."""
+        if self._is_mixing:
+            return super().parse_known_args(args, namespace)
+        self._is_mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_mixing = False
 
     def format_help(self) -> str:
         """The usual help, then the fields."""

@@ -34,7 +34,7 @@ def written(table: Mapping[str, Any], before: str = "") -> str:
         if key not in plain:
             del document[key]
     for key in sorted(plain, key=[*KEYS].index):
-        if key not in document or document[key].unwrap() != plain[key]:  # what says the same may say it in its own way
+        if key not in document or document.unwrap()[key] != plain[key]:  # what says the same may say it in its own way
             document[key] = plain[key]
     return directed(tomlkit.dumps(document))
 
