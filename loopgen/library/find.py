@@ -20,7 +20,7 @@ HERE, AWAY, TRASHED, GONE = range(4)
 """Where a file is: in its place; on a drive that is not there; in the library's trash; deleted."""
 
 RATINGS = (0, 5)
-ORDERS = {"added": "added", "made": "made", "bpm": "bpm", "name": "name", "rating": "rating"}
+ORDERS = ("added", "made", "bpm", "name", "rating")
 ORIGINS = ("loopgen", "foreign")
 _TAG = re.compile(r"[^\W_][\w.&'-]{0,39}")
 
@@ -211,6 +211,20 @@ def conditions(query: Query, *, full_text: bool) -> tuple[str, list[object]]:
     """The condition of a query in SQL, over the index's table ``loops``, and its values."""
     parts: list[tuple[str, tuple[object, ...]]] = list(_conditions(query, full_text=full_text))
     return " AND ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]
+
+
+def ordered(query: Query) -> tuple[str, str]:
+    """The order of a query in SQL, and the index to walk: none of what is asked for needs more than it holds."""
+    direction = "DESC" if query.descending else "ASC"
+    if query.since is None and query.until is None and query.order in ("added", "made", "name"):
+        return f"{query.order} {direction}", f"loops_by_{query.order}"
+    unknown_last = "bpm IS NULL, " if query.order == "bpm" else ""
+    return f"{unknown_last}{query.order} {direction}, added DESC", walked(query)
+
+
+def walked(query: Query) -> str:
+    """The index to walk where the order says nothing."""
+    return "loops_by_added" if query.since is None and query.until is None else "loops_by_made"
 
 
 def _conditions(query: Query, *, full_text: bool) -> Iterator[tuple[str, tuple[object, ...]]]:

@@ -20,7 +20,6 @@ from loopgen.library.find import (
     AWAY,
     GONE,
     HERE,
-    ORDERS,
     TRASHED,
     Entry,
     Query,
@@ -28,6 +27,8 @@ from loopgen.library.find import (
     check_tag,
     conditions,
     entry,
+    ordered,
+    walked,
 )
 from loopgen.library.folder import TRASH, add_places, added_places, drop_place, found_at, key_of
 from loopgen.library.marks import (
@@ -88,13 +89,10 @@ class Library:
 
         def ask() -> list[Entry]:
             where, values = conditions(query, full_text=self._database.full_text)
-            direction = "DESC" if query.descending else "ASC"
-            order = f"{ORDERS[query.order]} {direction}, number {direction}"
-            if query.order == "bpm":
-                order = f"bpm IS NULL, {order}"
+            order, index = ordered(query)
             rows = self._database.connection().execute(
-                f"SELECT * FROM (SELECT * FROM loops WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?)"
-                f" JOIN details USING (number) ORDER BY {order}",
+                f"SELECT * FROM (SELECT * FROM loops INDEXED BY {index} WHERE {where} ORDER BY {order} LIMIT ?"
+                f" OFFSET ?) JOIN details USING (number) ORDER BY {order}, number",
                 (*values, -1 if query.limit is None else query.limit, query.offset),
             )
             return [entry(row, self.folder) for row in rows]
@@ -103,10 +101,12 @@ class Library:
 
     def count(self, query: Query | None = None) -> int:
         """How many loops a query asks for, whatever its limit."""
+        query = query or Query()
 
         def ask() -> int:
-            where, values = conditions(query or Query(), full_text=self._database.full_text)
-            sql = f"SELECT count(*) FROM loops WHERE {where}"
+            where, values = conditions(query, full_text=self._database.full_text)
+            index = "" if query.words or query.tags else f"INDEXED BY {walked(query)}"
+            sql = f"SELECT count(*) FROM loops {index} WHERE {where}"
             return int(self._database.connection().execute(sql, values).fetchone()[0])
 
         return self._guarded(ask)

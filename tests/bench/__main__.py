@@ -18,6 +18,7 @@ BENCHMARKS = {
     "engine": "times real time of the embedded engine, by genre",
     "presets": "every factory preset by the embedded engine: seam, beat 1, loudness, flaws, time",
     "bridge": "the OSC server: replies, bursts, hostile datagrams, killed workers, bad disks, a soak",
+    "library": "index of 100,000 loops, questions to it, import by two processes",
     "start": "time of `loopgen --help` against an empty Python",
 }
 
