@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from loopgen.cli.common import Commands, Parser, add_command, print_json, say
@@ -72,8 +71,9 @@ def add(commands: Commands[Parser]) -> None:
     listing.add_argument("--own", action="store_true", help="only your own")
     add_command(actions, "show", _show, "show a preset").add_argument("name", metavar="NAME")
     _add_save(actions)
-    edit = add_command(actions, "edit", _edit, "open a copy in your editor (VISUAL, EDITOR); taken over if it is sound")
+    edit = add_command(actions, "edit", _edit, "open a copy in your editor; it is taken over if it is sound")
     edit.add_argument("name", metavar="NAME", help="one of loopgen's becomes your own")
+    edit.epilog = "The editor is what VISUAL or EDITOR says; one with windows is to be told to wait: 'code --wait'."
     delete = add_command(
         actions, "delete", _delete, "delete presets of your own; one of loopgen's that was hid is back"
     )
@@ -307,71 +307,20 @@ def _typed(words: Iterable[str]) -> dict[str, Any]:
 
 
 def _edit(options: argparse.Namespace) -> None:
-    import tempfile
-    from pathlib import Path
-
     from loopgen import presets
-    from loopgen.files import write_whole
+    from loopgen.cli.editor import edited
 
     own = _own()
     path, is_own = presets.file_of(options.name, own)
-    before = presets.editable(path)
-    place = Path(tempfile.mkdtemp(prefix="loopgen-preset-"))
-    copy = place / f"{options.name}.toml"
-    write_whole({place / presets.SCHEMA_FILE: presets.schema_text().encode(), copy: before.encode()})
-    while True:
-        _open_editor(copy)
-        if copy.read_bytes() == before.encode():
-            _clear(place)
-            _tell_edited(options, path, changed=False)
-            return
-        if not (wrong := presets.problems(copy)):
-            break
-        _ask_again(wrong, copy)
-    presets.take_over(options.name, presets.editable(copy), own)
-    _clear(place)
+    beside = {presets.SCHEMA_FILE: presets.schema_text()}
+    text = edited(f"{options.name}.toml", presets.editable(path), beside, presets.problems)
+    if text is None:
+        _tell_edited(options, path, changed=False)
+        return
+    presets.take_over(options.name, text, own)
     if not is_own and not options.json:
         say(f"note: {options.name!r} is your own now; `loopgen presets delete` brings loopgen's back")
     _tell_edited(options, presets.file_of(options.name, own)[0], changed=True)
-
-
-def _open_editor(copy: Path) -> None:
-    """Run the user's editor until it is closed; raises ``InputError`` where there is none, or it fails."""
-    import shlex
-    import subprocess
-
-    from loopgen.errors import InputError
-
-    windows = sys.platform == "win32"
-    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if windows else "vi")
-    words = [word.strip('"') for word in shlex.split(chosen, posix=not windows)]
-    try:
-        status = subprocess.run([*words, str(copy)], check=False).returncode
-    except OSError as error:
-        why = error.strerror or error
-        raise InputError(f"the editor {chosen!r} cannot be run ({why}); set VISUAL or EDITOR to yours") from None
-    if status:
-        raise InputError(f"the editor {chosen!r} ended with status {status}; nothing was changed. The copy is {copy}")
-
-
-def _ask_again(wrong: Sequence[str], copy: Path) -> None:
-    """Say what is wrong, and wait for the user to go on; raises ``PresetUnusable`` where nobody can answer."""
-    from loopgen.errors import PresetUnusable
-
-    if not sys.stdin.isatty():
-        raise PresetUnusable(f"nothing was changed: {'; '.join(wrong)}. What you wrote is in {copy}")
-    for line in wrong:
-        say(f"loopgen: {line}")
-    try:
-        input("Enter opens the editor again, Ctrl-C gives up: ")
-    except (KeyboardInterrupt, EOFError):
-        raise PresetUnusable(f"nothing was changed. What you wrote is in {copy}") from None
-
-
-def _clear(place: Path) -> None:
-    import shutil
-
-    shutil.rmtree(place, ignore_errors=True)
 
 
 def _tell_edited(options: argparse.Namespace, path: Path, *, changed: bool) -> None:

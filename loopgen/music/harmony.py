@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,18 +36,19 @@ def chords_of(melody: Melody, meter: Meter, bars: int, key: Key | None = None) -
     >>> chords_of(tune, Meter(), 2)
     'Am F'
     """
-    bar = float(meter.quarters)
-    notes = melody.repeated(bars * bar)
-    whole = _weights(notes, 0.0, bars * bar)
-    heard = [_chord(notes, k * bar, bar, whole, key) for k in range(bars)]
+    sounding, lowest = _bars(melody, float(meter.quarters), bars)
+    whole = _share(sounding.sum(axis=0))
+    heard = [
+        _chord(_share(row), low, whole, key) if row.any() else None for row, low in zip(sounding, lowest, strict=True)
+    ]
     last = next((name for name in reversed(heard) if name), "N.C.")  # a loop is a ring: the last comes before the first
     chosen = [last := name or last for name in heard]
     return " ".join(chosen)
 
 
 def chords_only(melody: Melody, meter: Meter, bars: int, key: Key | None = None) -> Melody:
-    """A melody's harmony as block chords, one a bar; one that is block chords already stays as it is."""
-    if not melody.notes or _is_stacked(melody):
+    """A melody's harmony as block chords, one a bar; one that is block chords already, or silent, stays as it is."""
+    if not any(note.start < melody.length for note in melody.notes) or _is_stacked(melody):
         return melody
     return parse_chords(chords_of(melody, meter, bars, key), meter)
 
@@ -59,24 +62,23 @@ def _is_stacked(melody: Melody) -> bool:
     return stacked >= _STACKED * sum(note.duration for note in melody.notes)
 
 
-def _weights(notes: tuple[Note, ...], start: float, length: float) -> NDArray[np.float64]:
-    """Share of each pitch class in what sounds within a stretch; zeros where nothing does."""
-    weights = np.zeros(12)
-    for note in notes:
-        weights[note.pitch % 12] += max(0.0, min(note.start + note.duration, start + length) - max(note.start, start))
-    total = float(weights.sum())
-    return weights / total if total > 1e-9 else weights
+def _bars(melody: Melody, bar: float, bars: int) -> tuple[NDArray[np.float64], list[int]]:
+    """For each bar how long each pitch class sounds, shape ``(bars, 12)``, and its lowest note, 127 where none is."""
+    sounding, lowest = np.zeros((bars, 12)), [127] * bars
+    for note in melody.repeated(bars * bar):
+        end = note.start + note.duration
+        for k in range(int(note.start / bar + 1e-9), min(bars, math.ceil(end / bar - 1e-9))):
+            sounding[k, note.pitch % 12] += min(end, (k + 1) * bar) - max(note.start, k * bar)
+            lowest[k] = min(lowest[k], note.pitch)
+    return sounding, lowest
 
 
-def _chord(
-    notes: tuple[Note, ...], start: float, length: float, whole: NDArray[np.float64], key: Key | None
-) -> str | None:
-    weights = _weights(notes, start, length)
-    if not weights.any():
-        return None
-    lowest = min(
-        note.pitch for note in notes if note.start < start + length - 1e-9 and note.start + note.duration > start + 1e-9
-    )
+def _share(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    return weights / max(float(weights.sum()), 1e-9)
+
+
+def _chord(weights: NDArray[np.float64], lowest: int, whole: NDArray[np.float64], key: Key | None) -> str:
+    """The name of the triad that a bar with these shares of pitch classes says most of."""
     told = weights + _CONTEXT * whole
 
     def fit(chord: tuple[int, str]) -> float:

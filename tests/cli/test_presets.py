@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from loopgen import presets
+from loopgen.cli import build_parser
 from tests.cli.programs import environment, loopgen
 
 
@@ -128,7 +129,7 @@ def test_a_factory_preset_that_is_edited_becomes_ones_own(tmp_path: Path, own: P
     assert (presets.load("dub-techno", own).own, presets.load("dub-techno", own).fields["bpm"]) == (True, "125.5")
     assert '"125.5"  # faster' in (own / "dub-techno.toml").read_text("utf-8")
     assert presets.load("dub-techno").fields["bpm"] == "124"
-    assert not [*tmp_path.glob("loopgen-preset-*")]
+    assert not [*tmp_path.glob("loopgen-edit-*")]
     loopgen("presets", "delete", "dub-techno", folder=tmp_path)
     assert presets.load("dub-techno", own) == presets.load("dub-techno")
 
@@ -193,6 +194,11 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path, own: Path) -> 
         ("a", False), ("b", False), ("trap", True),
     ]  # fmt: skip
     assert len(told["presets"][0]["problems"]) == 3
+
+
+def test_every_field_can_be_overridden() -> None:
+    options = build_parser().parse_args(["generate", "--preset", "trap"])
+    assert all(getattr(options, name) is None for name in presets.FIELDS)
 
 
 def test_the_schema_is_printed_and_written(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from loopgen.midi import read_notes
@@ -56,3 +58,10 @@ def test_what_is_no_chord_symbols_is_not_written_as_some() -> None:
     assert write_chords(read_notes("A4 C5 E5:2")) is None
     assert write_chords(Melody((Note(0, 40, 4), Note(0, 60, 4), Note(0, 61, 4), Note(0, 62, 4)), 4)) is None
     assert write_chords(Melody((), 4)) is None
+
+
+def test_many_notes_take_no_time() -> None:
+    clip = Melody(tuple(Note(k / 100, 40 + k % 48, 0.01) for k in range(100)), 1)
+    begin = time.process_time()
+    chords_of(clip, FOUR, 256)
+    assert time.process_time() - begin < 10  # a hundred thousand notes; a look at all in each bar takes minutes
