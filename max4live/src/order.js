@@ -66,7 +66,7 @@ Order.prototype.receive = function (reply) {
     this._on.progress(reply.fraction, reply.stage);
     this._watch();
   } else if (reply.kind === "cancelled") {
-    this._end(this.isCancelled ? "" : "The job was cancelled by another client.");
+    this._end(this.isCancelled ? "" : "The job was stopped by the server, or by another client.");
   } else if (reply.kind === "error") {
     this._end(reply.code === "unknown_job" ? FORGOTTEN : reply.message);
   }

@@ -4,7 +4,6 @@
 var protocol = require("./protocol");
 var song = require("./song");
 
-var NO_SERVER = "Run `loopgen serve` in a terminal; the device finds it by itself.";
 var OTHER_VERSION = "The server is of another version. Run `loopgen max4live install` and put the device in anew.";
 var NO_PRESET = "No preset";
 var AUTO = "auto";
@@ -74,10 +73,15 @@ function order(state, seed, melody) {
   return pairs;
 }
 
+function noServer(state) {
+  var port = state.controls.port === protocol.PORT ? "" : " --port " + state.controls.port;
+  return "Run `loopgen serve" + port + "` in a terminal; the device finds it by itself.";
+}
+
 // Why no loop can be asked for now, or "".
 function hindrance(state) {
   if (state.link !== "connected") {
-    return NO_SERVER;
+    return noServer(state);
   }
   if (state.job) {
     return "A loop is being made: wait, or cancel it.";
@@ -142,10 +146,10 @@ function words(state) {
     return [state.job.isCancelled ? "cancelling" : state.job.stage, state.more];
   }
   if (state.job) {
-    return ["waiting for the server", "loopgen does not answer. " + NO_SERVER];
+    return ["waiting for the server", "loopgen does not answer. " + noServer(state)];
   }
   if (state.link === "searching") {
-    return ["loopgen is not running", NO_SERVER];
+    return ["loopgen is not running", noServer(state)];
   }
   if (state.link === "connected" && isSpeakingOtherwise(state)) {
     return ["another version", OTHER_VERSION];

@@ -66,7 +66,7 @@ test('without a server it says what to run, and reads the set', async t => {
   device.turn('port', (await server(t)).port + 1) // nobody is there
   await device.until(() => device.shown('link').text === 'no server', 'no server')
   assert.strictEqual(device.shown('status').text, 'loopgen is not running')
-  assert.match(device.shown('detail').text, /^Run `loopgen serve`/)
+  assert.match(device.shown('detail').text, /^Run `loopgen serve --port \d+`/)
   assert.strictEqual(device.shown('facts').text, '90.7 BPM, 4/4, Am')
   live.setTempo(60.22999954223633)
   live.setSignature(7, 8)

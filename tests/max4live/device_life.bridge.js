@@ -23,9 +23,11 @@ let port = 20000 + (process.pid % 10000)
 // `loopgen serve`; kill() leaves it no time to say anything.
 function serve (t, at) {
   const server = spawn(PYTHON, ['-m', 'loopgen', 'serve', '--plain', '--engine', 'sketch', '--port', String(at), '--output', OUTPUT], {
-    stdio: 'ignore', detached: process.platform !== 'win32'
+    stdio: ['ignore', 'pipe', 'pipe'], detached: process.platform !== 'win32'
   })
   const ended = new Promise(resolve => server.on('exit', resolve))
+  const said = []
+  for (const stream of [server.stdout, server.stderr]) stream.on('data', text => said.push(text))
   async function kill () {
     if (server.exitCode !== null || server.signalCode !== null) return
     try {
@@ -36,6 +38,7 @@ function serve (t, at) {
     await ended
   }
   t.after(kill)
+  t.after(() => t.diagnostic(`the server at ${at}:\n${said.join('')}`)) // seen where the test fails
   return { kill }
 }
 
@@ -85,7 +88,7 @@ test('the server starts after the device, is killed in the middle of a job, and 
   await device.until(() => device.shown('progress').value > 0, 'a job', LONG)
   await first.kill()
   await device.until(() => device.shown('status').text === 'waiting for the server', 'it is missed', LONG)
-  assert.match(device.shown('detail').text, /Run `loopgen serve`/)
+  assert.match(device.shown('detail').text, /Run `loopgen serve --port \d+`/)
   assert.ok(device.shown('cancel').active && !device.shown('generate').active)
   const had = slots.filter(slot => slot.clip).length
 

@@ -136,7 +136,7 @@ test('cancelled by somebody else, it says so', () => {
   const { told, order } = begun()
   order.receive(accepted)
   order.receive({ kind: 'cancelled', job: 'j1', req: 'r1' })
-  assert.match(told.pop()[1], /another client/)
+  assert.match(told.pop()[1], /by the server, or by another client/)
 })
 
 test('too late a cancel: the loop is delivered all the same', () => {

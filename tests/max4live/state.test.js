@@ -88,6 +88,7 @@ test('buttons are on where they can do something', () => {
 test('the lines say what is going on', () => {
   const text = (name, one) => state.view(one)[name].text
   assert.match(text('detail', ready({}, { link: 'searching' })), /^Run `loopgen serve`/)
+  assert.match(text('detail', ready({ port: 12000 }, { link: 'searching' })), /^Run `loopgen serve --port 12000`/)
   assert.strictEqual(text('link', ready({}, { link: 'searching' })), 'no server')
   assert.strictEqual(text('link', ready()), 'connected')
   assert.strictEqual(text('link', ready({}, { welcome: { ...WELCOME, state: 'starting' } })), 'starting')
