@@ -100,7 +100,7 @@ def _add_folders(actions: Commands[Parser]) -> None:
     _action(actions, "rebuild", _rebuild, "forget the index and read all loops again; nothing is lost by it")
     page = _action(actions, "open", _open, "look at the loops, play them, and make new ones, in a browser")
     page.add_argument("folder", nargs="?", default=argparse.SUPPRESS, metavar="FOLDER", help="the library")
-    page.add_argument("--port", metavar="N", help="of the page, on this machine only (default: any that is free)")
+    page.add_argument("--port", metavar="N", help="of the page, on this machine only (default: 11280)")
     page.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
 
 

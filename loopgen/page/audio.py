@@ -126,8 +126,8 @@ def lay(entry: Entry, bpm: Fraction) -> Audio:
 def fit(samples: Samples, turns: int, frames: int) -> Samples:
     """So many turns of a loop in so many frames, resampled around the ring; nothing changes where they have them.
 
-    >>> wave = np.sin(2 * np.pi * 5 * np.arange(1000) / 1000, dtype=np.float32)[:, None]
-    >>> longer = fit(wave, 2, 2001)
+    >>> wave = np.sin(2 * np.pi * 5 * np.arange(1000) / 1000)[:, None]
+    >>> longer = fit(wave.astype(np.float32), 2, 2001)
     >>> float(abs(longer[:, 0] - np.sin(2 * np.pi * 10 * np.arange(2001) / 2001)).max()) < 1e-6
     True
     """
@@ -154,8 +154,8 @@ def _sound(audio: Audio, entry: Entry, wanted: Wanted) -> Sound:
 
 def _frames(audio: Audio, entry: Entry, bpm: Fraction | None, rate: int) -> int:
     """The frames of one turn at this tempo and rate: by its bars where they are known and fit the file."""
-    if entry.bpm is not None and bpm is not None and entry.bars is not None and entry.meter is not None:
-        exact = loop_frames(bpm, entry.bars, Meter.parse(entry.meter), rate)
+    if entry.bpm is not None and bpm is not None and entry.bars is not None:
+        exact = loop_frames(bpm, entry.bars, Meter.parse(entry.meter or "4/4"), rate)
         near = audio.frames * rate / audio.rate
         if 1 / CENT <= exact / near <= CENT and (rate, bpm) != (audio.rate, entry.bpm):
             return exact

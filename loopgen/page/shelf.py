@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,7 @@ class Shelf:
         self._again = threading.Event()
         self._is_closed = False
         self._was_there = True
+        self._stamp: tuple[object, ...] = ()
         self.indexing: float | None = None
         self._thread = threading.Thread(target=self._watch, name="loopgen-shelf", daemon=True)
 
@@ -148,9 +149,10 @@ class Shelf:
         with self._refreshing:
             there = self.is_there
             if there:
-                changes = self.library.refresh(self._progress)
-                self.indexing = None
-                if changes or not self._was_there:
+                self.library.refresh(self._progress)
+                before, self._stamp = self._stamp, _stamp(self.library.database)
+                if self.indexing is not None or before != self._stamp or not self._was_there:
+                    self.indexing = None
                     self._changed()
             elif self._was_there:
                 self._changed()
@@ -177,15 +179,25 @@ class Shelf:
                 self._again.wait(0.5)
 
 
+def _stamp(database: Path) -> tuple[object, ...]:
+    """What is another whenever the index was written, by whichever process: a command may have marked a loop."""
+    found: list[object] = []
+    for path in (database, database.with_name(database.name + "-wal")):
+        with suppress(OSError):
+            status = path.stat()
+            found += [status.st_mtime_ns, status.st_size]
+    return tuple(found)
+
+
 class _Closed(Exception):
     """The server ends while the folder is looked at."""
 
 
 def quarter_units(entry: Entry) -> int | None:
     """A loop's length in sixteenths of a whole note, of which every meter has a whole number; None where unknown."""
-    if entry.bars is None or entry.meter is None or entry.bpm is None:
+    if entry.bars is None or entry.bpm is None:
         return None
-    return int(entry.bars * Meter.parse(entry.meter).quarters * Fraction(4))
+    return int(entry.bars * Meter.parse(entry.meter or "4/4").quarters * Fraction(4))
 
 
 def read_query(asked: Mapping[str, str]) -> Query:

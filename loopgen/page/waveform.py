@@ -25,7 +25,7 @@ def peaks(samples: Samples) -> bytes:
     Args:
         samples: shape ``(frames, channels)``, full scale ±1; fewer frames than slices are repeated.
 
-    >>> low, high = np.frombuffer(peaks(np.float32([[0.5], [-1.0]])), np.int8).reshape(-1, 2).T
+    >>> low, high = np.frombuffer(peaks(np.array([[0.5], [-1.0]], np.float32)), np.int8).reshape(-1, 2).T
     >>> sorted(set(low.tolist())), sorted(set(high.tolist()))
     ([-127, 64], [-127, 64])
     """

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "presets": "every factory preset by the embedded engine: seam, beat 1, loudness, flaws, time",
     "bridge": "the OSC server: replies, bursts, hostile datagrams, killed workers, bad disks, a soak",
     "library": "index of 100,000 loops, questions to it, import by two processes",
+    "page": "the library's page in Chromium: first paint with 10,000 loops, scrolling, a loop laid on another tempo",
     "start": "time of `loopgen --help` against an empty Python",
 }
 

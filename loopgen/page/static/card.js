@@ -90,11 +90,11 @@ function hue(loop) {
 
 const seconds = (loop) => `${loop.seconds.toFixed(1)} s`;
 
-// What another program gets where a card is dropped. Chromium makes the file as it is dropped (DownloadURL); programs
-// that take addresses of files read text/uri-list where the browser lets it out; text is the path.
-export function fillDrag(transfer, loop) {
+// What another program gets where a card is dropped. Chromium makes the file as it is dropped (DownloadURL), and turns
+// addresses of files into about:blank#blocked, which a program might take instead: it gets none. Others let them out.
+export function fillDrag(transfer, loop, isChromium = "userAgentData" in navigator) {
   transfer.effectAllowed = "copy";
   transfer.setData("DownloadURL", `${loop.media}:${loop.name}:${location.origin}${loop.file}`);
-  transfer.setData("text/uri-list", loop.uri);
+  if (!isChromium) transfer.setData("text/uri-list", loop.uri);
   transfer.setData("text/plain", loop.path);
 }

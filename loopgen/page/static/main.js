@@ -65,7 +65,9 @@ async function refreshState() {
     // said by the events' stream
   }
   say();
+  if (!isLost && (!state.there || state.trouble)) again(); // the server may have seen less of it than we
 }
+const again = later(2000, () => refresh());
 
 const refresh = later(150, () => {
   refreshState();

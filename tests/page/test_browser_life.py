@@ -1,0 +1,191 @@
+"""Making loops from the page, and what it does when its server, its folder or its loops are not there; many loops."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from loopgen.page.server import Server
+from loopgen.worker.messages import Generate
+from tests.bridge.clients_support import check_loop, wait_until
+from tests.page.crowd import crowd
+from tests.page.world import serve
+
+SLOW = 60_000
+"""Milliseconds for what a worker process does, which starts first."""
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("many")
+    crowd(folder, 10_000)
+    with serve(folder) as server:
+        yield server
+
+
+def empty(tmp_path: Path) -> Path:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder
+
+
+def test_a_prompt_becomes_a_card(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    folder = empty(tmp_path)
+    with serve(folder) as server:
+        assert server.workshop.worker_pid is None  # looking loads no engine
+        page = open_page(server)
+        expect(page.locator("#nothing")).to_contain_text("No loops yet")
+        form = page.locator("#composer")
+        form.locator("#prompt").fill("dub techno, rolling bass")
+        form.locator("[name=bpm]").fill("127.9")
+        form.locator("[name=bars]").fill("1")
+        form.locator("[name=key]").fill("Em")
+        form.locator("[name=variations]").fill("2")
+        form.locator("#prompt").press("Enter")
+        expect(page.locator("#jobs li .stage")).to_be_visible()
+        expect(page.locator(".card .title")).to_have_text(["dub techno, rolling bass"] * 2, timeout=SLOW)
+        expect(page.locator("#jobs li")).to_have_count(0)
+        expect(page.locator(".toast").first).to_contain_text("LUFS")
+        for path in folder.glob("*.wav"):
+            check_loop(path, "127.9", 1, folder)
+            assert json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["key"] == "Em"
+
+
+def test_a_preset_stands_where_nothing_is_given(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with serve(empty(tmp_path)) as server:
+        page = open_page(server)
+        page.locator("#composer [name=preset]").select_option("dub-techno")
+        expect(page.locator("#prompt")).not_to_have_attribute(
+            "placeholder", "Describe a loop: dub techno, rolling bass, rainy"
+        )
+        page.locator("#composer [name=bars]").fill("1")
+        page.locator("#composer .main").click()
+        expect(page.locator(".card")).to_have_count(1, timeout=SLOW)
+
+
+REFUSED = {
+    "bpm": ("5", "20 to 999"),
+    "bars": ("x", "whole number"),
+    "key": ("H", "a key like"),
+    "chords": ("Q7", "chord"),
+    "seed": ("-1", "seed"),
+}
+
+
+@pytest.mark.parametrize("field", REFUSED)
+def test_what_cannot_be_made_is_said_at_its_field(page: Page, server: Server, field: str) -> None:
+    value, says = REFUSED[field]
+    page.locator("#prompt").fill("house")
+    page.locator(f"#composer [name={field}]").fill(value)
+    page.locator("#composer .main").click()
+    expect(page.locator("#refused")).to_contain_text(says)
+    expect(page.locator(f"#composer [name={field}]")).to_have_attribute("aria-invalid", "true")
+    assert server.workshop.worker_pid is None
+    page.locator(f"#composer [name={field}]").fill("")
+    expect(page.locator("#refused")).to_be_hidden()
+
+
+def test_without_a_prompt_it_says_what_to_give(page: Page) -> None:
+    page.locator("#composer .main").click()
+    expect(page.locator("#refused")).to_contain_text("a prompt like")
+
+
+def test_a_job_is_cancelled(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    folder = empty(tmp_path)
+    with serve(folder) as server:
+        page = open_page(server)
+        page.locator("#prompt").fill("ambient")
+        page.locator("#composer [name=bars]").fill("64")
+        page.locator("#composer [name=variations]").fill("16")
+        page.locator("#composer .main").click()
+        page.locator("#jobs li button").click()
+        expect(page.locator("#jobs li")).to_have_count(0)
+        (job,) = server.workshop.jobs()
+        assert job["state"] == "cancelled"
+
+
+def test_a_job_that_fails_says_why_until_it_is_closed(
+    tmp_path: Path, open_page: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = empty(tmp_path)
+    with serve(folder) as server:
+        page = open_page(server)
+        jobs = server.workshop._open()  # an order that passed the page, and that no worker can do
+        server.workshop._show(jobs.submit(Generate({"prompt": "house", "engine": "nowhere"})))
+        expect(page.locator("#jobs li.bad .stage")).to_contain_text("nowhere", timeout=SLOW)
+        page.locator("#jobs li button").click()
+        expect(page.locator("#jobs li")).to_have_count(0)
+
+
+def test_the_worker_leaves_when_nothing_is_asked(tmp_path: Path) -> None:
+    from loopgen.page.workshop import Bench, Workshop
+
+    told: list[str] = []
+    workshop = Workshop(Bench(empty(tmp_path)), lambda job: told.append(job["state"]), lambda: None, idle=0.2)
+    try:
+        workshop.submit({"prompt": "house", "bpm": "120", "bars": "1", "seed": "1"})
+        wait_until(lambda: "done" in told, "the loop is made")
+        wait_until(lambda: workshop.worker_pid is None, "the worker has left")
+        workshop.submit({"prompt": "house", "bpm": "120", "bars": "1", "seed": "2"})
+        wait_until(lambda: told.count("done") == 2, "another is made by a new one")
+        assert [job["state"] for job in workshop.jobs()] == ["done", "done"]
+    finally:
+        workshop.close()
+
+
+def test_a_folder_that_vanishes_is_said_and_comes_back(page: Page, loops: Path) -> None:
+    away = loops.with_name("unplugged")
+    loops.rename(away)
+    expect(page.locator("#banner")).to_contain_text("is not there", timeout=20_000)
+    away.rename(loops)
+    expect(page.locator("#banner")).to_be_hidden(timeout=20_000)
+    expect(page.locator("#count")).to_have_text("4 loops")
+
+
+def test_a_server_that_stops_is_said_and_the_page_comes_back_by_itself(
+    loops: Path, tmp_path: Path, open_page: Callable[..., Page]
+) -> None:
+    state = tmp_path / "state"
+    with serve(loops, state=state) as first:
+        page = open_page(first)
+        expect(page.locator(".card")).to_have_count(4)
+        port = first.port
+    expect(page.locator("#banner")).to_contain_text("The server has stopped")
+    (path,) = loops.glob("*jungle*.wav")
+    path.unlink()
+    with serve(loops, state=state, port=port):
+        expect(page.locator("#banner")).to_be_hidden(timeout=20_000)
+        expect(page.locator("#count")).to_have_text("3 loops", timeout=20_000)
+
+
+def test_ten_thousand_loops_are_a_few_cards_at_a_time(many: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(many)
+    expect(page.locator("#count")).to_have_text("10,000 loops")
+    cards = page.locator(".card")
+    assert 4 <= cards.count() < 60
+    first = page.locator(".card .title").first.inner_text()
+    page.locator("#shelf").evaluate("(shelf) => shelf.scrollTo(0, shelf.scrollHeight)")
+    last = page.locator(".card[data-index='9999'] .title")
+    expect(last).not_to_be_empty()
+    assert cards.count() < 60
+    page.locator(".card[data-index='9999']").click(position={"x": 40, "y": 140})
+    page.keyboard.press("Home")
+    expect(page.locator(".card:focus .title")).to_have_text(first)
+    page.keyboard.press("End")
+    expect(page.locator(".card:focus")).to_have_attribute("data-index", "9999")
+    page.locator("#filters [name=words]").fill("jungle 77")
+    expect(page.locator("#count")).not_to_have_text("10,000 loops")
+    titles = page.locator(".card .title").all_inner_texts()
+    assert titles
+    assert all("jungle" in title and "77" in title for title in titles)
+
+
+def test_it_is_usable_on_a_narrow_window(server: Server, browser: Browser, open_page: Callable[..., Page]) -> None:
+    page = open_page(server, viewport={"width": 420, "height": 760})
+    page.locator(".card .title", has_text="boom bap").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.locator("#grid")).to_have_attribute("aria-colcount", "1")
