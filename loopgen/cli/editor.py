@@ -22,8 +22,8 @@ def edited(name: str, text: str, beside: Mapping[str, str], problems: Callable[[
         beside: other files of that folder, by name.
         problems: what is wrong with a file, in words; the editor is opened again while there is anything.
 
-    Raises ``InputError`` where the editor is missing or fails, and where what was written is unsound and nobody is there
-    to mend it; the copy stays then, and the message says where.
+    Raises ``InputError`` where the editor is missing or fails, and where what was written is unsound and nobody is
+    there to mend it; the copy stays then, and the message says where.
     """
     import shutil
     import tempfile

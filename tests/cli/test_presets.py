@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from loopgen import presets
 from loopgen.cli import build_parser
+from loopgen.cli.editor import edited
 from tests.cli.programs import environment, loopgen
 
 
@@ -152,6 +154,23 @@ def test_what_is_unsound_is_not_taken_over_and_not_lost(tmp_path: Path, own: Pat
     copy = Path(done.stderr.strip().rpartition("What you wrote is in ")[2])
     assert copy.read_text("utf-8") == "promt = 1\nbars = 0"
     assert not own.exists()
+
+
+def test_the_editor_opens_again_until_the_text_is_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = """path.write_text("prompt = 'y'" if "bad" in path.read_text("utf-8") else "bad = 1", "utf-8")"""
+    for name, value in editor(tmp_path, code).items():
+        monkeypatch.setenv(name, value)
+    asked: list[str] = []
+
+    def answer(words: str) -> str:
+        asked.append(words)
+        return ""
+
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", answer)
+    assert edited("x.toml", 'prompt = "x"', {}, presets.problems) == "prompt = 'y'"
+    assert len(asked) == 1
 
 
 def test_an_editor_that_fails_changes_nothing(tmp_path: Path, own: Path) -> None:
