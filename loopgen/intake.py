@@ -28,7 +28,7 @@ from loopgen.files import make_folder, write_whole
 from loopgen.library.folder import SUFFIXES, check_audio
 from loopgen.library.index import Library
 from loopgen.library.moves import belongings
-from loopgen.library.reading import TAKES, Reading, describe
+from loopgen.library.reading import TAKES, Reading, describe, is_take_name
 from loopgen.library.refresh import Changes, Progress
 from loopgen.looping.track import track
 from loopgen.music.audio import Audio
@@ -200,7 +200,7 @@ def _copy(place: Path, folder: Path, progress: Progress | None) -> Iterator[str]
 
 def _is_loop(path: Path, place: Path) -> bool:
     parts = path.relative_to(place).parts
-    passed_over = any(part.startswith(".") or part == TAKES for part in parts)
+    passed_over = any(part.startswith(".") for part in parts) or (path.parent.name == TAKES and is_take_name(path.stem))
     return path.suffix.lower() in SUFFIXES and not passed_over and path.is_file()
 
 

@@ -14,12 +14,12 @@ from loopgen.errors import InvalidRequest
 from loopgen.files import make_folder, write_whole
 from loopgen.library.find import HERE, TRASHED
 from loopgen.library.marks import PRIVATE
-from loopgen.library.reading import TAKES
+from loopgen.library.reading import TAKES, is_take_name
 
 SUFFIXES = (".wav", ".flac")
 TRASH = "trash"
-_PASSED_OVER = ("previews", TAKES)
-"""Folders in the library's own that hold no loops, but what the server and the loops need."""
+_PASSED_OVER = ("previews",)
+"""Folders that hold no loops, but what the server needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,17 @@ class Found:
     """
 
     key: str
-    path: Path
+    where: str
     size: int
     mtime: int
     sidecar: int
     state: int
     added: float
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return Path(self.where)
 
 
 @dataclass(slots=True)
@@ -140,44 +145,49 @@ def _has_something(place: Path) -> bool:
 def _walk(seen: Look, place: Path, folder: Path, added: Added | None, state: int = HERE) -> None:
     try:
         with os.scandir(place) as scan:
-            entries = list(scan)
+            entries = [each for each in scan if not each.name.startswith(".")]
     except OSError as error:
         seen.away.append(place)
         seen.problems.append(f"{place} cannot be read ({error.strerror or error}): what is known of it is kept")
         return
     sidecars: dict[str, os.DirEntry[str]] = {}
-    audio: list[os.DirEntry[str]] = []
+    audio: list[tuple[str, os.DirEntry[str]]] = []
     for each in entries:
-        stem, suffix = Path(each.name).stem, Path(each.name).suffix
-        with suppress(OSError):
-            if each.name.startswith("."):
-                continue
-            if suffix.lower() in SUFFIXES and each.is_file():
-                audio.append(each)
-            elif suffix == ".json":
-                sidecars[stem] = each
-            elif each.is_dir(follow_symlinks=False):
-                below = Path(each.path)
-                own = added is None and each.name in _PASSED_OVER
-                if not own and not (added and below == folder):
-                    _walk(seen, below, folder, added, state)
-    stems = set()
-    for each in audio:
-        stem = Path(each.name).stem
-        stems.add(stem)
-        try:
-            each.name.encode()
-            status = each.stat()
-            beside = sidecars[stem].stat().st_mtime_ns if stem in sidecars else 0
-        except (OSError, UnicodeEncodeError):
-            seen.problems.append(f"{os.fsencode(each.path)!r} cannot be read, or its name is no text: passed over")
-            continue
-        path = Path(each.path)
-        found = added.at if added else status.st_mtime_ns / 1e9
-        key = key_of(path, folder)
-        seen.files.setdefault(key, Found(key, path, status.st_size, status.st_mtime_ns, beside, state, found))
+        stem, dot, ending = each.name.rpartition(".")
+        if dot + ending.lower() in SUFFIXES and each.is_file():
+            if not (place.name == TAKES and is_take_name(stem)):
+                audio.append((stem, each))
+        elif dot + ending == ".json":
+            sidecars[stem] = each
+        elif each.is_dir(follow_symlinks=False) and each.name not in _PASSED_OVER:
+            below = Path(each.path)
+            if below != folder:
+                _walk(seen, below, folder, added, state)
+    prefix = key_of(place / "_", folder)[:-1]
+    for stem, each in audio:
+        _look_at(seen, prefix + each.name, each, sidecars.get(stem), added, state)
     if added is None:
-        seen.strays += [Path(entry.path) for stem, entry in sidecars.items() if stem not in stems]
+        left = sidecars.keys() - {stem for stem, _ in audio}
+        seen.strays += [Path(sidecars[stem].path) for stem in left]
+
+
+def _look_at(
+    seen: Look,
+    key: str,
+    audio: os.DirEntry[str],
+    sidecar: os.DirEntry[str] | None,
+    added: Added | None,
+    state: int,
+) -> None:
+    try:
+        key.encode()
+        status = audio.stat()
+        beside = sidecar.stat().st_mtime_ns if sidecar else 0
+    except (OSError, UnicodeEncodeError):
+        seen.problems.append(f"{os.fsencode(audio.path)!r} cannot be read, or its name is no text: passed over")
+        return
+    since = added.at if added else status.st_mtime_ns / 1e9
+    seen.files.setdefault(key, Found(key, audio.path, status.st_size, status.st_mtime_ns, beside, state, since))
 
 
 def found_at(path: Path, folder: Path, state: int = HERE, added: Added | None = None) -> Found:
@@ -186,7 +196,7 @@ def found_at(path: Path, folder: Path, state: int = HERE, added: Added | None = 
     sidecar = path.with_suffix(".json")
     beside = sidecar.stat().st_mtime_ns if sidecar.exists() else 0
     since = added.at if added else status.st_mtime_ns / 1e9
-    return Found(key_of(path, folder), path, status.st_size, status.st_mtime_ns, beside, state, since)
+    return Found(key_of(path, folder), str(path), status.st_size, status.st_mtime_ns, beside, state, since)
 
 
 def check_audio(path: Path) -> None:

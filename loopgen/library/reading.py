@@ -127,7 +127,12 @@ TAKES = "takes"
 def take_name(recipe: Mapping[str, Any]) -> str | None:
     """Name of the take that a loop was made of, where it says one."""
     name = _mapping(recipe.get("take")).get("name")
-    return name if isinstance(name, str) and re.fullmatch("[0-9a-f]{32}", name) else None
+    return name if isinstance(name, str) and is_take_name(name) else None
+
+
+def is_take_name(stem: str) -> bool:
+    """Whether a file is called as takes are."""
+    return re.fullmatch("[0-9a-f]{32}", stem) is not None
 
 
 def take_file(path: Path, take: str) -> Path:

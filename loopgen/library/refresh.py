@@ -81,10 +81,9 @@ def _settle_known(
     gone: dict[int, int] = {}
     elsewhere: list[tuple[str, int]] = []
     for key, row in known.items():
-        path = folder / key
         if (found := seen.files.get(key)) is not None:
             state = found.state
-        elif any(path.is_relative_to(place) for place in seen.away):
+        elif any((folder / key).is_relative_to(place) for place in seen.away):
             state = AWAY
             changes.away += 1
         else:

@@ -96,7 +96,7 @@ def _synthetic(random: np.random.Generator, number: int) -> tuple[Found, Reading
         44_100, 2, (), "seam clean, beat 1 certain, -14.0 LUFS", "loopgen", True, marks,
     )  # fmt: skip
     stamp = int(made.timestamp() * 1e9)
-    return Found(path.as_posix(), path, 2_000_000, stamp, stamp, HERE, made.timestamp()), reading, marks
+    return Found(path.as_posix(), str(path), 2_000_000, stamp, stamp, HERE, made.timestamp()), reading, marks
 
 
 def _queries() -> Iterator[tuple[str, Query]]:
