@@ -91,7 +91,7 @@ def _opened(browser: Browser, url: str) -> tuple[float, float]:
     page = context.new_page()
     page.add_init_script(_WATCH)
     page.goto(url)
-    page.wait_for_function("window.shown")
+    page.wait_for_function("() => window.shown")
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     shown = page.evaluate("window.shown")
     assert page.locator("#count").inner_text() == "10,000 loops"
@@ -109,7 +109,7 @@ def _scrolled(browser: Browser, url: str) -> list[float]:
 
 
 def _laid(folder: Path, turns: int) -> Iterator[float]:
-    """Milliseconds for a loop of eight bars on a tempo that is not its own: from its take, through what the page asks."""
+    """Milliseconds for a loop of eight bars, from its take, on a tempo that is not its own."""
     from loopgen import library, studio
     from loopgen.engines import base
     from loopgen.library.index import Library

@@ -90,8 +90,8 @@ def test_lengths_that_are_no_multiples_still_never_drift(page: Page) -> None:
     chance = random.Random(5)
     cases: list[tuple[dict[str, int], int]] = []
     for _ in range(300):
-        units = [chance.randint(1, 16) * chance.choice((8, 12, 14, 16, 20)) for _ in range(2)]
-        cases.append(({"units": units[0], "frames": chance.randint(20_000, 900_000), "bars": 4}, units[1]))
+        lengths = [chance.randint(1, 16) * chance.choice((8, 12, 14, 16, 20)) for _ in range(2)]
+        cases.append(({"units": lengths[0], "frames": chance.randint(20_000, 900_000), "bars": 4}, lengths[1]))
     found = page.evaluate(
         """async (cases) => { const { turnsBeside } = await import("/player.js");
            return cases.map(([clock, units]) => turnsBeside(clock, units, 44100)); }""",
