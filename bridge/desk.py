@@ -63,7 +63,7 @@ class Desk:
         """Take an order for another tempo."""
         if not self._repeated(call, sender):
             loop = _bare(call.values["loop"])
-            work = Retempo(loop, call.values["bpm"], self._session["folder"] or "")
+            work = Retempo((loop,), call.values["bpm"], self._session["folder"] or "")
             self._submit(work, call, sender)
 
     def _repeated(self, call: Call, sender: Sender) -> bool:

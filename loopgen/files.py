@@ -7,11 +7,14 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from loopgen.errors import OutputUnwritable
+
+TAKES = "takes"
+"""Name of the folder beside loops where their takes lie; what is swept beside loops is swept there."""
 
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>[0-9]+)-(?P<group>[0-9a-f]{8})-(?P<place>[0-9]+)\.tmp")
 _NAME_BYTES, _CUT = 200, "~"
@@ -77,28 +80,26 @@ def _holds(path: Path, data: bytes) -> bool:
 
 
 def sweep(folder: Path, pid: int) -> list[Path]:
-    """Remove what process ``pid`` left in ``folder`` when it died while it wrote; returns what was removed.
+    """Remove what process ``pid`` left in ``folder``, and in the takes beside, when it died while it wrote.
 
-    That is its temporary files, and a sidecar that took its final name when its audio no longer could. Raises nothing:
-    what cannot be removed stays.
+    Returns what was removed. That is its temporary files, and a sidecar that took its final name when its audio no
+    longer could; a take that is whole stays. Raises nothing: what cannot be removed stays.
     """
-    left = {}
-    with suppress(OSError):
-        for path in folder.iterdir():
-            match = _TEMPORARY.fullmatch(path.name)
-            if match and int(match["pid"]) == pid:
-                left[path] = match
+    left = {path: match for path, match in _temporaries(folder) if int(match["pid"]) == pid}
     first = {match["group"] for match in left.values() if match["place"] == "0"}
     removed = []
     for path, match in left.items():
         leftovers = [path]
-        audio = folder / match["name"]
+        audio = path.with_name(match["name"])
         if match["group"] not in first and not audio.name.endswith(_CUT) and not audio.exists():
             leftovers.append(audio.with_suffix(".json"))  # it was renamed, this one not any more
         for leftover in leftovers:
             with suppress(OSError):
                 leftover.unlink()
                 removed.append(leftover)
+    if removed:
+        with suppress(OSError):
+            (folder / TAKES).rmdir()  # where there is nothing else in it
     return removed
 
 
@@ -109,13 +110,20 @@ def sweep_after_the_dead(folder: Path) -> list[Path]:
     """
     removed = []
     for place in (folder, *_subfolders(folder)):
-        pids = set()
-        with suppress(OSError):
-            pids = {int(match["pid"]) for path in place.iterdir() if (match := _TEMPORARY.fullmatch(path.name))}
-        for pid in pids:
+        for pid in {int(match["pid"]) for _, match in _temporaries(place)}:
             if not process_is_alive(pid):
                 removed += sweep(place, pid)
     return removed
+
+
+def _temporaries(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
+    """Temporary files of whatever process in a folder and in the takes beside; links to folders are not followed."""
+    takes = folder / TAKES
+    for place in (folder, *([] if takes.is_symlink() else [takes])):
+        with suppress(OSError):
+            for path in place.iterdir():
+                if match := _TEMPORARY.fullmatch(path.name):
+                    yield path, match
 
 
 def _subfolders(folder: Path) -> list[Path]:

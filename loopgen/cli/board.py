@@ -137,7 +137,8 @@ def title(work: Generate | Retempo) -> str:
     from loopgen.jobs import Retempo
 
     if isinstance(work, Retempo):
-        return clean(f"{work.loop} at {_tempo(work.bpm)}")
+        what = work.loops[0] if len(work.loops) == 1 else f"{len(work.loops)} loops"
+        return clean(f"{what} at {_tempo(work.bpm)}")
     asked: Mapping[str, Any] = work.asked
     parts = [str(asked.get("prompt") or asked.get("preset") or "a loop")]
     parts += [_tempo(asked["bpm"])] if asked.get("bpm") is not None else []

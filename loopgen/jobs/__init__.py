@@ -26,7 +26,7 @@ class Jobs:
         output: the folder below which loops are written; made on demand.
         engine: what ``auto`` means here; loaded when the worker starts.
         hardware: for engines with models.
-        stretcher, file_format, own_presets: as for the command line.
+        stretcher, file_format, own_presets, keep_takes: as for the command line.
         limit: how many jobs may wait.
         listener: told each change of a job by a snapshot, and its end exactly once; called by one thread only.
         on_state: told each change of ``state``, by the same thread.
@@ -42,13 +42,14 @@ class Jobs:
         stretcher: str = "auto",
         file_format: str = "wav",
         own_presets: Path | None = None,
+        keep_takes: bool = True,
         limit: int = 64,
         listener: Callable[[Job], None],
         on_state: Callable[[str], None] = lambda state: None,
         stall: float = 600.0,
     ) -> None:
         self._table = Table(limit)
-        setup = Setup(output.absolute(), engine, stretcher, file_format, own_presets, hardware)
+        setup = Setup(output.absolute(), engine, stretcher, file_format, own_presets, hardware, keep_takes=keep_takes)
         self._supervisor = Supervisor(self._table, setup, listener, on_state, stall)
         self._thread = threading.Thread(target=self._supervisor.run, name="loopgen-jobs", daemon=True)
 

@@ -23,7 +23,7 @@ from loopgen.errors import AudioUnreadable, InvalidRequest, OutputUnwritable
 from loopgen.files import check_folder, write_whole
 from loopgen.library import embedded
 from loopgen.library.recall import belongs
-from loopgen.library.takes import FOLDER, keep_take, orphans, take_name, take_of
+from loopgen.library.takes import FOLDER, keep_take, orphans, take_back, take_name, take_of
 from loopgen.music.key import Key
 from loopgen.music.loop import Loop
 from loopgen.music.tempo import format_bpm
@@ -52,7 +52,7 @@ def keep(
     goes into the sidecar and into the file itself. ``take`` is whether a take is kept that is not there yet. A loop
     whose very sound is there already keeps the recipe and the marks that it has.
 
-    Raises ``OutputUnwritable`` (no permission, no such folder, disk full; nothing is left behind but for a whole take)
+    Raises ``OutputUnwritable`` (no permission, no such folder, disk full; nothing is left behind)
     and ``InvalidRequest`` for another suffix or format.
     """
     chosen = resolve_format(target, file_format)
@@ -65,12 +65,15 @@ def keep(
     sidecar = path.with_suffix(".json")
     _check_is_sidecar(sidecar, path)
     before = _recipe_at(sidecar)
-    kept_take, name = _keep_take(loop, path, wanted=take)
+    known = take_name(loop)
+    take_file = path.parent / FOLDER / f"{known}.flac" if known else None
+    was_there = take_file is not None and take_file.exists()
+    kept_take = keep_take(loop, path) if take else take_file if was_there else None
     recipe = {**loop.recipe, "audio": {"sha256": sound, "bits": bits}}
     if is_same := before.get("audio") == recipe["audio"]:
         recipe = {key: value for key, value in before.items() if key not in ("file", "marks")}
     if recipe.get("take"):
-        recipe["take"] = {**recipe["take"], "name": name or _take_beside(path, recipe)}
+        recipe["take"] = {**recipe["take"], "name": kept_take.stem if kept_take else _take_beside(path, recipe)}
     tags, inside = _tags(loop), embedded.packed(recipe)
     if chosen == "flac":
         data = embedded.into_flac(_flac_bytes(loop, tags), inside)
@@ -78,19 +81,13 @@ def keep(
         data = wav_bytes(loop.audio, tags, bits=bits, after={embedded.NAME: inside})
     beside = {"file": path.name, **recipe, **({"marks": before["marks"]} if is_same and "marks" in before else {})}
     text = json.dumps(beside, indent=2, ensure_ascii=False) + "\n"
-    write_whole({sidecar: text.encode("utf-8", "replace"), path: data})
+    try:
+        write_whole({sidecar: text.encode("utf-8", "replace"), path: data})
+    except OutputUnwritable:
+        if kept_take and not was_there:
+            take_back(kept_take)
+        raise
     return Kept(path, sidecar, kept_take, tuple(_orphaned(before, recipe, path)))
-
-
-def _keep_take(loop: Loop, path: Path, *, wanted: bool) -> tuple[Path | None, str | None]:
-    """The take's file beside the loop, written where it is wanted and not there, and its name."""
-    if wanted:
-        file = keep_take(loop, path)
-    else:
-        known = take_name(loop)
-        there = path.parent / FOLDER / f"{known}.flac"
-        file = there if known and there.exists() else None
-    return file, file.stem if file else None
 
 
 def _take_beside(path: Path, recipe: Mapping[str, Any]) -> str | None:

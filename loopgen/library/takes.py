@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from loopgen.errors import TakeGone
-from loopgen.files import make_folder, write_whole
+from loopgen.errors import OutputUnwritable, TakeGone
+from loopgen.files import TAKES, make_folder, write_whole
 from loopgen.library import embedded
 from loopgen.library.recall import recall
 from loopgen.library.recipes import request_of
@@ -32,7 +32,7 @@ from loopgen.music.loop import Loop, Take
 from loopgen.music.tempo import Meter
 from loopgen.wav import encode, integers
 
-FOLDER = "takes"
+FOLDER = TAKES
 """Name of the folder beside the loops."""
 
 _FULL_SCALE, _SPARE_BITS = 2**23, 8
@@ -63,8 +63,24 @@ def keep_take(loop: Loop, path: Path) -> Path | None:
         with soundfile.SoundFile(stream, "w", audio.rate, audio.channels, "PCM_24", format="FLAC") as file:
             file.write(integers(_stored(audio), 24) << _SPARE_BITS)
         make_folder(target.parent)
-        write_whole({target: embedded.into_flac(stream.getvalue(), embedded.packed(_described(loop)))})
+        try:
+            write_whole({target: embedded.into_flac(stream.getvalue(), embedded.packed(_described(loop)))})
+        except OutputUnwritable:
+            _remove_if_empty(target.parent)
+            raise
     return target
+
+
+def take_back(file: Path) -> None:
+    """Remove a take that was just written, whose loop could not be; raises nothing."""
+    with suppress(OSError):
+        file.unlink()
+    _remove_if_empty(file.parent)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def find_take(path: Path, *, among: Iterable[Path] = ()) -> Loop:
@@ -97,6 +113,12 @@ def find_take(path: Path, *, among: Iterable[Path] = ()) -> Loop:
     take, grid, first = _read(found)
     recipe["steps"] = {**first["steps"], **recipe.get("steps", {})}
     return Loop(_silence(take.audio), request, recipe.get("scores", {}), recipe, (), take, grid)
+
+
+def has_take(path: Path) -> bool:
+    """Whether the take of the loop at ``path`` is there, beside it; its sound is not looked at."""
+    name = take_of(recall(path).recipe)
+    return name is not None and (path.parent / FOLDER / f"{name}.flac").exists()
 
 
 def take_of(recipe: Mapping[str, Any]) -> str | None:

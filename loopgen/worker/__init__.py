@@ -92,7 +92,7 @@ class _Worker:
             with suppress(OSError):
                 left.unlink()
         self._engines: dict[str, Engine] = {}
-        self._takes = Takes()
+        self._takes = Takes(setup.output)
         self._passed_over: list[str] = []
 
     def serve(self) -> None:
@@ -165,7 +165,7 @@ class _Worker:
         from loopgen.orders import settle
         from loopgen.previews import PreviewFile
 
-        old = self._takes.reread(work.begin.loop) if work.begin else None
+        old, path_of_old = self._takes.reread(work.begin.loop) if work.begin else (None, None)
         settled = settle(
             work.asked,
             work.melody,
@@ -177,8 +177,8 @@ class _Worker:
         if settled.notes:
             self._send(Noted(job, settled.notes))
         check_folder(self._folder(work.folder))  # what cannot be written is known before the work
-        if old and work.begin:
-            request = replace(request, opening=studio.opening(old, request, work.begin.how, work.begin.loop))
+        if old and path_of_old and work.begin:
+            request = replace(request, opening=studio.opening(old, request, work.begin.how, path_of_old.name))
         engine = self._loaded(request, checkpoint)
         if self._passed_over and request.engine == "auto":
             self._send(Noted(job, tuple(self._passed_over)))
@@ -195,7 +195,7 @@ class _Worker:
             for variation, loop in enumerate(loops, 1):
                 if work.preview:
                     preview.remove()  # before the last loop, with which the job is done for those who wait for it
-                self._deliver(job, work.folder, loop, variation, checkpoint)
+                self._deliver(job, work.folder, loop, variation, checkpoint, of=request.variations)
         finally:
             if work.preview:
                 preview.remove()
@@ -203,22 +203,36 @@ class _Worker:
     def _retempo(self, job: str, work: Retempo, checkpoint: _Checkpoint) -> None:
         from loopgen import studio
 
-        take = self._takes.find(work.loop)  # before the folder: what cannot be done makes none
-        check_folder(self._folder(work.folder))
-        loop = studio.retempo(take, work.bpm, stretcher=self._setup.stretcher, progress=checkpoint)
-        self._deliver(job, work.folder, loop, 1, checkpoint)
+        there = [name for name in work.loops if self._takes.has(name)] or list(work.loops[:1])
+        for number, name in enumerate(there):
 
-    def _deliver(self, job: str, folder: str, loop: Loop, variation: int, checkpoint: _Checkpoint) -> None:
-        """Write the loop, keep its take, say so."""
+            def part(share: float, stage: str, number: int = number) -> None:
+                which = f"loop {number + 1} of {len(there)}: " if len(there) > 1 else ""
+                checkpoint((number + share) / len(there), which + stage)
+
+            take = self._takes.find(name)  # before the folder: what cannot be done makes none
+            check_folder(self._folder(work.folder))
+            loop = studio.retempo(
+                take, work.bpm, bars=work.bars, start=work.start, stretcher=self._setup.stretcher, progress=part
+            )
+            if number == 0 and len(there) < len(work.loops):
+                missing = len(work.loops) - len(there)
+                self._send(Noted(job, (f"the takes of {missing} of {len(work.loops)} loops are not kept any more",)))
+            self._deliver(job, work.folder, loop, number + 1, checkpoint, of=len(there))
+
+    def _deliver(self, job: str, folder: str, loop: Loop, variation: int, checkpoint: _Checkpoint, *, of: int) -> None:
+        """Write the loop, one ``of`` so many, keep its take, say so."""
         from loopgen import library
 
         self._send(Writing(job))  # before the look: who says stop and has not heard this knows that nothing is written
         checkpoint.look()
-        kept = library.keep(loop, self._folder(folder), file_format=self._setup.file_format)
+        kept = library.keep(
+            loop, self._folder(folder), file_format=self._setup.file_format, take=self._setup.keep_takes
+        )
         self._takes.keep(job, variation, kept.path, loop)
         request = loop.request
         if loop.warnings[1:]:
-            which = f"loop {variation}: " if request.variations > 1 else ""
+            which = f"loop {variation}: " if of > 1 else ""
             self._send(Noted(job, tuple(which + warning for warning in loop.warnings[1:])))
         delivered = Delivered(
             str(kept.path),
@@ -229,7 +243,7 @@ class _Worker:
             loop.audio.rate,
             summary(loop),
             variation,
-            request.variations if loop.recipe.get("retempo") is None else 1,
+            of,
             loop.take.seed if loop.take else None,
             loop.recipe["engine"]["name"],
             loop.recipe["engine"]["licence"],

@@ -14,7 +14,7 @@ from loopgen.music.melody import Melody
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """An earlier loop that takes go on from: ``how`` is ``continue`` or ``vary``; ``loop`` as for ``Retempo``."""
+    """An earlier loop that takes go on from: ``how`` is ``continue`` or ``vary``; ``loop`` as one of ``Retempo``'s."""
 
     how: str
     loop: str
@@ -36,14 +36,17 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Retempo:
-    """Lay the take of an earlier loop on another tempo, in quarter notes a minute.
+    """Lay the takes of earlier loops on another tempo, in quarter notes a minute.
 
-    ``loop`` is the name of a loop's file, or the id of its job, with ``/2`` for the second variation.
+    ``loops`` are names of loops' files, or ids of their jobs, with ``/2`` for the second variation; each becomes one.
+    ``bars`` and ``start`` as for ``loopgen.studio.retempo``.
     """
 
-    loop: str
+    loops: tuple[str, ...]
     bpm: Fraction
     folder: str = ""
+    bars: int | None = None
+    start: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How a worker works: the same for all of its jobs. ``preload``: load the engine before the first order."""
+    """How a worker works: the same for all of its jobs.
+
+    ``preload``: load the engine before the first order. ``keep_takes``: on disk, beside the loops.
+    """
 
     output: Path
     engine: str
@@ -158,3 +164,4 @@ class Setup:
     own_presets: Path | None
     hardware: Hardware
     preload: bool = True
+    keep_takes: bool = True

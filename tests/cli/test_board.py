@@ -96,7 +96,7 @@ def test_other_notices() -> None:
 
 
 def test_titles() -> None:
-    assert title(Retempo("ab12/2", Fraction(263, 2))) == "ab12/2 at 131.5 BPM"
+    assert title(Retempo(("ab12/2",), Fraction(263, 2))) == "ab12/2 at 131.5 BPM"
     melody = Melody((Note(0, 60, 1),), 4)
     assert title(Generate({"preset": "trap", "key": "Am"}, melody)) == "trap, Am, with a melody"
 

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from loopgen.jobs import Generate, Job, Jobs
+from loopgen.library.takes import FOLDER, find_take, has_take
 from loopgen.music.tempo import Meter, loop_frames, parse_bpm
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
@@ -122,13 +123,17 @@ def bench(output: Path, *, start: bool = True, **options: Any) -> Iterator[Bench
 
 
 def check_folder_is_whole(folder: Path) -> int:
-    """Every file is a whole loop or its sidecar, and no other file is there; returns the number of loops."""
+    """Every file is a whole loop, its sidecar or its take, and no other file is there; returns the number of loops."""
     loops = 0
     for path in (found for found in folder.rglob("*") if found.is_file()):
+        if path.parent.name == FOLDER:
+            assert find_take(path).take, path  # which looks at every bit
+            continue
         if path.suffix == ".json":
             assert path.with_suffix(".wav").exists(), path
             continue
         assert path.suffix == ".wav", path
+        assert has_take(path), path
         recipe = json.loads(path.with_suffix(".json").read_text("utf-8"))
         asked = recipe["request"]
         frames = loop_frames(parse_bpm(asked["bpm"]), asked["bars"], Meter.parse(asked["meter"]), asked["rate"])

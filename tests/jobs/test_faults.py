@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from loopgen.files import process_is_alive
+from loopgen.library.takes import orphans
 from tests.jobs.support import DEADLINE, PLUGINS, bench, check_folder_is_whole, posix, soon
 
 STALL = 12.0
@@ -121,12 +122,16 @@ def test_ctrl_c_is_not_for_the_worker(tmp_path: Path) -> None:
         assert b.jobs.worker_pid == pid
 
 
-@pytest.mark.parametrize("step", [1, 2, 3, 4])
-def test_death_in_the_middle_of_writing_leaves_nothing(tmp_path: Path, step: int) -> None:
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 6])
+def test_death_in_the_middle_of_writing_leaves_nothing_but_a_whole_take(tmp_path: Path, step: int) -> None:
+    """The take is flushed and renamed, then sidecar and loop are flushed, then renamed."""
     with bench(tmp_path, engine="odd") as b:
         end = b.failed(f"now die-at-{step}", folder="set")
         assert end.code == "worker_died"
-        assert list((tmp_path / "set").iterdir()) == []
+        left = list((tmp_path / "set").rglob("*.*"))
+        assert left == orphans(tmp_path / "set")
+        assert len(left) == (step > 2)
+        assert (tmp_path / "set" / "takes").exists() == (step > 2)
         assert b.done(folder="set").delivered
         assert check_folder_is_whole(tmp_path) == 1
 
@@ -178,8 +183,8 @@ def test_what_a_server_left_that_was_killed_with_its_worker_is_gone_when_the_nex
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert server.stdout
     assert server.stdout.readline() == "playing\n"
-    assert soon(lambda: any((tmp_path / "out").glob(".*.json.*.tmp")))
-    (left,) = (tmp_path / "out").glob(".*.tmp")
+    assert soon(lambda: any((tmp_path / "out" / "takes").glob(".*.flac.*.tmp")))
+    (left,) = (tmp_path / "out" / "takes").glob(".*.tmp")
     (worker,) = re.findall(r"\.(\d+)-[0-9a-f]{8}-0\.tmp", left.name)
     server.kill()
     kill(int(worker))

@@ -78,7 +78,7 @@ def test_a_model_that_is_not_here_costs_the_one_that_plays_nothing(worker: _Work
 def test_of_a_loop_only_its_take_is_kept(tmp_path: Path) -> None:
     loop = pulse_loop()
     take = Take(loop.audio, "moody", 1)
-    takes = Takes()
+    takes = Takes(tmp_path)
     takes.keep(
         "job", 1, tmp_path / "a.wav", replace(loop, audio=loop.audio.with_samples(loop.audio.samples.copy()), take=take)
     )

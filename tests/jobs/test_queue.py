@@ -153,7 +153,7 @@ def test_a_worker_that_yields_late_keeps_its_takes_and_its_late_loop_does_not_ap
         print(f"cancelled in {1000 * (time.monotonic() - start):.1f} ms, in the middle of a nap")
         assert b.heard.end(following).state == "done"
         assert b.heard.of(job)[-1].state == "cancelled"  # nothing came after it
-        assert b.heard.end(b.jobs.submit(Retempo(made.id, Fraction(100)))).state == "done"
+        assert b.heard.end(b.jobs.submit(Retempo((made.id,), Fraction(100)))).state == "done"
         assert b.jobs.worker_pid == pid
         assert list((tmp_path / "late").iterdir()) == []
 
@@ -161,7 +161,7 @@ def test_a_worker_that_yields_late_keeps_its_takes_and_its_late_loop_does_not_ap
 def test_a_worker_that_is_held_up_in_writing_leaves_nothing(tmp_path: Path) -> None:
     with bench(tmp_path, engine="odd") as b:
         job = b.submit("now write-forever", folder="slow disk")
-        assert soon(lambda: any((tmp_path / "slow disk").glob(".*.json.*.tmp")))
+        assert soon(lambda: any((tmp_path / "slow disk" / "takes").glob(".*.flac.*.tmp")))
         b.jobs.cancel(job.id)
         assert b.heard.end(job).state == "cancelled"
         assert list((tmp_path / "slow disk").iterdir()) == []
