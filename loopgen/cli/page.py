@@ -17,7 +17,7 @@ def open_page(options: argparse.Namespace) -> None:
     from loopgen import settings
     from loopgen.cli.serve import Events
     from loopgen.engines.base import Hardware
-    from loopgen.errors import InvalidRequest
+    from loopgen.errors import InvalidRequest, OutputUnwritable
     from loopgen.files import make_folder
     from loopgen.page.server import Server
     from loopgen.page.workshop import Bench
@@ -25,7 +25,7 @@ def open_page(options: argparse.Namespace) -> None:
     chosen = settings.resolve({}, os.environ, settings.config_file(os.environ)).settings
     folder = Path(options.folder).expanduser().absolute() if options.folder else make_folder(chosen.output)
     if not folder.is_dir():
-        raise InvalidRequest("folder", str(folder), "a folder that is there: the one that holds your loops")
+        raise OutputUnwritable(f"{folder} is not there, or no folder; give the one that holds your loops")
     port = options.port
     if port is not None and not (str(port).isascii() and str(port).isdecimal() and int(port) <= 65_535):
         raise InvalidRequest("port", str(port), "a whole number from 0 to 65535")
@@ -38,6 +38,7 @@ def open_page(options: argparse.Namespace) -> None:
         chosen.presets,
         chosen.rate,
         chosen.takes,
+        _server_beside,
     )
     cache = platformdirs.user_cache_path("loopgen", appauthor=False)
     events = Events()
@@ -55,6 +56,15 @@ def open_page(options: argparse.Namespace) -> None:
             _show(server.url)
         while not events.is_over:
             events.wait(0.5)
+
+
+def _server_beside() -> str:
+    """The OSC server that runs besides, if one does."""
+    from bridge import discovery
+    from loopgen import settings
+
+    found = discovery.running(settings.state_folder())
+    return f"`loopgen serve` (process {found.pid})" if found else ""
 
 
 def _flush() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loopgen.engines.base import Hardware
+from loopgen.engines.base import Hardware, has_models
 from loopgen.errors import InvalidRequest, UnknownJob
 from loopgen.jobs import Generate, Job, Jobs
 from loopgen.orders import ASKED, settle
@@ -30,7 +30,11 @@ _NUMBERS = ("temperature", "top_p", "guidance")
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """How loops are made: as the settings of the same names say."""
+    """How loops are made: as the settings of the same names say.
+
+    ``beside`` names whoever else has an engine in memory now, in words, or nobody: a model takes room twice then, and
+    who asks for a loop is told.
+    """
 
     output: Path
     engine: str = "auto"
@@ -40,6 +44,7 @@ class Bench:
     own_presets: Path | None = None
     rate: int | None = None
     takes: int | None = None
+    beside: Callable[[], str] = lambda: ""
 
 
 class Workshop:
@@ -78,8 +83,12 @@ class Workshop:
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
-            job = self._open().submit(Generate(given))
-            return self._show(job)
+            is_fresh = self._jobs is None
+            shown = self._show(self._open().submit(Generate(given)))
+        if is_fresh and has_models(str(given.get("engine") or self._bench.engine)) and (other := self._bench.beside()):
+            note = f"{other} has an engine in memory as well: end it if there is not enough for two"
+            return {**shown, "notes": [*shown["notes"], note]}
+        return shown
 
     def cancel(self, name: str) -> dict[str, Any]:
         """Stop a job; raises ``UnknownJob``."""

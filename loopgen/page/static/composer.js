@@ -25,7 +25,9 @@ export class Composer {
     const asked = Object.fromEntries([...new FormData(this.form)].filter(([, value]) => value.trim()));
     this.refuse(null);
     try {
-      this.show(await post("/api/jobs", asked));
+      const job = await post("/api/jobs", asked);
+      for (const note of job.notes) toast(note);
+      this.show(job);
     } catch (error) {
       this.refuse(error);
     }
