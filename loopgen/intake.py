@@ -135,27 +135,30 @@ def _read_all(paths: Iterable[Path], *, processes: int, read: Callable[[Path], R
     if len(waiting) < _WORTH_PROCESSES or processes < 2:
         yield from map(read, waiting)
         return
-    suspects: list[Path] = []
+    suspects: deque[Path] = deque()
     while waiting or suspects:
-        # One of those that were being read when a process died is at fault: each of them is read by itself.
-        batch, alone = (deque([suspects.pop()]), True) if suspects else (waiting, False)
+        # One of those that were being read when a process died is at fault: they are read one at a time.
+        alone = bool(suspects)
         left: list[Path] = []
-        yield from _pooled(batch, 1 if alone else processes, read, left)
+        if alone:
+            yield from _pooled(suspects, 1, 1, read, left)
+        else:
+            yield from _pooled(waiting, processes, _AHEAD * processes, read, left)
         if alone and left:
             yield Reading(left[0], problem=f"{left[0]} ended the process that read it, and is passed over")
         else:
-            suspects += left
+            suspects.extend(left)
 
 
 def _pooled(
-    waiting: deque[Path], processes: int, read: Callable[[Path], Reading], left: list[Path]
+    waiting: deque[Path], processes: int, ahead: int, read: Callable[[Path], Reading], left: list[Path]
 ) -> Iterator[Reading]:
-    """Read files by a pool until none waits or a process dies; ``left`` are those that were being read then."""
+    """Read files, so many at once, until none waits or a process dies; ``left`` are those that were being read then."""
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_begin)
     running: dict[Future[Reading], Path] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < _AHEAD * processes:
+            while waiting and len(running) < ahead:
                 running[pool.submit(read, waiting[0])] = waiting[0]
                 waiting.popleft()
             for future in wait(running, return_when=FIRST_COMPLETED).done:

@@ -25,12 +25,16 @@ def read_tempos(text: str) -> tuple[float, float]:
     """
     import re
 
+    from loopgen.errors import InvalidRequest
     from loopgen.music.tempo import BPM_RANGE, parse_bpm
 
-    parts = [float(parse_bpm(part)) for part in re.split(r"\s*(?:-|–|\.\.)\s*", text.strip())[:3]]
+    texts = re.split(r"\s*(?:-|–|\.\.)\s*", text.strip())
+    if len(texts) > 2:
+        raise InvalidRequest("bpm", text, "a tempo or a range within 20 to 999, like 128 or 120-130")
+    parts = [float(parse_bpm(part)) for part in texts]
     if len(parts) == 1:
         return max(BPM_RANGE[0], parts[0] - 0.5), min(BPM_RANGE[1], parts[0] + 0.5)
-    return parts[0], parts[-1] if len(parts) == 2 else 0.0
+    return parts[0], parts[1]
 
 
 def read_time(text: str, field: str) -> datetime:

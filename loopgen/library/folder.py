@@ -55,10 +55,11 @@ class Found:
 class Look:
     """What a look at all places has found.
 
-    ``away`` are places that are not there or cannot be read: what was known to lie in them is away, not deleted.
-    ``strays`` are JSON files beside which no audio lies.
+    ``places`` are those that the library has. ``away`` are places that are not there or cannot be read: what was known
+    to lie in them is away, not deleted. ``strays`` are JSON files beside which no audio lies.
     """
 
+    places: list[Path]
     files: dict[str, Found] = field(default_factory=dict)
     away: list[Path] = field(default_factory=list)
     strays: list[Path] = field(default_factory=list)
@@ -117,12 +118,13 @@ def _list_file(folder: Path) -> Path:
 
 def look(folder: Path) -> Look:
     """Look at all places of a library; raises nothing."""
-    seen = Look()
+    added = added_places(folder)
+    seen = Look([folder, *(place.path for place in added)])
     _walk(seen, folder, folder, None)
     trash = folder / PRIVATE / TRASH
     if trash.is_dir():
         _walk(seen, trash, folder, None, TRASHED)
-    for place in added_places(folder):
+    for place in added:
         is_file = place.path.suffix.lower() in SUFFIXES and not place.path.is_dir()
         if not _has_something(place.path.parent if is_file else place.path):
             seen.away.append(place.path)

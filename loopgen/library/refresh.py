@@ -95,8 +95,8 @@ def _settle_known(
     with database.writing() as connection:
         touched: set[int] = set()
         for key, state in elsewhere:
-            if state == GONE and (folder / key).exists():
-                continue  # it has come meanwhile
+            if state == GONE and _has_come(folder / key, seen):
+                continue
             if (number := store.number_of_file(connection, key)) is None:
                 connection.execute("DELETE FROM files WHERE path = ? AND ? = ?", (key, state, GONE))
                 continue
@@ -156,6 +156,11 @@ def _put(
                     store_marks(reading.id, marks, folder)
         store.settle(connection, touched)
     changes.problems += tuple(problems)
+
+
+def _has_come(path: Path, seen: Look) -> bool:
+    """Whether a file is there by now that was not when we looked."""
+    return any(path.is_relative_to(place) for place in seen.places) and path.exists()
 
 
 def _has_changed(found: Found, row: sqlite3.Row | None) -> bool:
