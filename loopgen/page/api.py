@@ -67,6 +67,7 @@ class Api:
             self._post(loop + "/restore", self._restore),
             self._post(loop + "/preset", self._save_preset),
             self._post(loop + "/reveal", self._reveal),
+            self._post(loop + "/retempo", self._retempo),
             self._post("/api/jobs", lambda request, body: self._workshop.submit(body)),
             self._post("/api/jobs/{job}/cancel", lambda r, body: self._workshop.cancel(r.path_params["job"])),
             Route("/api/events", self._listen),
@@ -177,13 +178,10 @@ class Api:
         if not recipe:
             allowed = "a loop that loopgen made: this one brings no recipe"
             raise InvalidRequest("preset", entry.name, allowed)
-        fields = presets.of_recipe(recipe)
-        saved = presets.save(
-            _text(body, "name"),
-            fields,
-            str(body["description"]) if body.get("description") else None,
-            self._own_presets,
-        )
+        name, description = _text(body, "name"), str(body.get("description") or "") or None
+        if name in presets.names(self._own_presets):
+            raise InvalidRequest("name", name, "a name that no preset has yet")
+        saved = presets.save(name, presets.of_recipe(recipe), description, self._own_presets)
         self._events.tell("library", {})
         return {"name": saved.name, "description": saved.description}
 
@@ -191,6 +189,9 @@ class Api:
         path = self._entry(request).path
         reveal(path)
         return {"path": str(path)}
+
+    def _retempo(self, request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._workshop.retempo(self._entry(request), exact_tempo(_text(body, "bpm")))
 
     # -- how ----------------------------------------------------------------------------------------------------------
 

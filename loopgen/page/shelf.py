@@ -124,6 +124,7 @@ class Shelf:
             "warnings": list(entry.warnings),
             "summary": entry.summary,
             "origin": entry.origin,
+            "has_take": entry.has_take,
             "trashed": entry.trashed,
             "away": entry.away,
         }

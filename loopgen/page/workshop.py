@@ -10,12 +10,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from loopgen.engines.base import Hardware, has_models
-from loopgen.errors import InvalidRequest, UnknownJob
-from loopgen.jobs import Generate, Job, Jobs
+from loopgen.errors import InvalidRequest, TakeGone, UnknownJob
+from loopgen.jobs import Generate, Job, Jobs, Retempo
+from loopgen.library.find import Entry
+from loopgen.music.tempo import format_bpm
 from loopgen.orders import ASKED, settle
 
 IDLE_SECONDS = 300.0
@@ -80,15 +83,25 @@ class Workshop:
         defaults = {"rate": self._bench.rate, "takes": self._bench.takes}
         given = {name: value for name, value in defaults.items() if value} | given
         settle(given, own_presets=self._bench.own_presets)
-        with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
-            is_fresh = self._jobs is None
-            shown = self._show(self._open().submit(Generate(given)))
+        is_fresh, shown = self._submit(Generate(given))
         if is_fresh and has_models(str(given.get("engine") or self._bench.engine)) and (other := self._bench.beside()):
             note = f"{other} has an engine in memory as well: end it if there is not enough for two"
             return {**shown, "notes": [*shown["notes"], note]}
         return shown
+
+    def retempo(self, entry: Entry, bpm: Fraction) -> dict[str, Any]:
+        """Lay the take of a loop of the folder on another tempo, as a loop of its own; raises ``TakeGone``."""
+        if not entry.has_take:
+            raise TakeGone(f"{entry.name} has no take beside it: loops that loopgen makes from now on keep theirs")
+        return self._submit(Retempo((str(entry.path),), bpm))[1]
+
+    def _submit(self, work: Generate | Retempo) -> tuple[bool, dict[str, Any]]:
+        """Whether a worker is started for it, and the job."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            is_fresh = self._jobs is None
+            return is_fresh, self._show(self._open().submit(work))
 
     def cancel(self, name: str) -> dict[str, Any]:
         """Stop a job; raises ``UnknownJob``."""
@@ -193,13 +206,13 @@ def _number(name: str, text: str, kind: Callable[[str], Any], what: str) -> Any:
 
 def as_shown(job: Job) -> dict[str, Any]:
     """A job as the page has it."""
-    asked = dict(job.work.asked) if isinstance(job.work, Generate) else {}
+    if isinstance(job.work, Generate):
+        title = str(job.work.asked.get("prompt") or job.work.asked.get("preset") or "")
+    else:
+        title = f"{Path(job.work.loops[0]).stem} at {format_bpm(job.work.bpm)} BPM"
     return {
         "id": job.id,
-        "title": str(asked.get("prompt") or asked.get("preset") or ""),
-        "asked": {
-            name: value if isinstance(value, int | float | bool) else str(value) for name, value in asked.items()
-        },
+        "title": title,
         "state": job.state,
         "ended": job.has_ended,
         "fraction": round(job.fraction, 3),

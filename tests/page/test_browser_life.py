@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from loopgen import library, studio
+from loopgen.engines import base
+from loopgen.music.request import LoopRequest
 from loopgen.page.server import Server
 from loopgen.worker.messages import Generate
 from tests.bridge.clients_support import check_loop, wait_until
@@ -92,6 +95,23 @@ def test_what_cannot_be_made_is_said_at_its_field(page: Page, server: Server, fi
 def test_without_a_prompt_it_says_what_to_give(page: Page) -> None:
     page.locator("#composer .main").click()
     expect(page.locator("#refused")).to_contain_text("a prompt like")
+
+
+def test_a_loop_is_kept_on_the_chosen_tempo(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    folder = empty(tmp_path)
+    (loop,) = studio.generate(LoopRequest("dub techno", "120", 1, seed=1), engine=base.load("sketch"))
+    first = library.keep(loop, folder).path
+    with serve(folder) as server:
+        page = open_page(server)
+        card = page.locator(".card .title")
+        expect(card).to_have_count(1)
+        page.locator("#tempo").fill("126.5")
+        page.locator("#tempo").press("Enter")
+        page.locator(".card").click(button="right")
+        page.get_by_role("menuitem", name="Keep it at 126.5 BPM").click()
+        expect(card).to_have_count(2, timeout=SLOW)
+        (other,) = {*folder.glob("*.wav")} - {first}
+        check_loop(other, "126.5", 1, folder)
 
 
 def test_a_job_is_cancelled(tmp_path: Path, open_page: Callable[..., Page]) -> None:

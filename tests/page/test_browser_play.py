@@ -31,7 +31,8 @@ RENDER = """async ({names, seconds, tempo, rate}) => {
   player.volume = 1;
   player.sync = tempo !== null;
   player.tempo = tempo;
-  for (const name of names) await player.play(loops.find((loop) => loop.title.startsWith(name)));
+  const chosen = names.map((name) => loops.find((loop) => loop.title.startsWith(name)));
+  await Promise.all(chosen.map((loop) => player.play(loop))); // as fast as somebody can press
   const voices = [...player.voices.values()].map(({ start, frames, turns }) => ({ start, frames, turns }));
   const sound = await context.startRendering();
   const bytes = new Uint8Array(sound.getChannelData(0).buffer);
@@ -83,6 +84,14 @@ def test_in_sync_all_keep_to_one_grid_and_come_around_together(page: Page) -> No
     period = first["frames"]
     assert np.array_equal(both[: 3 * period], both[period : 4 * period])
     assert np.abs(both).max() > 0.1
+
+
+def test_loops_asked_for_at_once_share_one_clock(page: Page) -> None:
+    voices, _ = render(page, "jungle", "deep house", "boom bap", seconds=1, tempo="131.5")
+    bar = voices[0]["frames"]  # one bar sets the clock: all others are whole numbers of it
+    assert bar == loop_frames(Fraction("131.5"), 1, Meter(), 44_100)
+    assert [voice["frames"] for voice in voices] == [bar, 4 * bar, 2 * bar]
+    assert 4 * bar != loop_frames(Fraction("131.5"), 4, Meter(), 44_100)  # what it would have by itself, and drift
 
 
 def test_lengths_that_are_no_multiples_still_never_drift(page: Page) -> None:

@@ -154,6 +154,8 @@ def test_rename_says_what_cannot_be_a_name(page: Page, loops: Path) -> None:
 def test_a_loop_becomes_a_preset(page: Page, loops: Path) -> None:
     page.locator(".card", has_text="dub techno").click(button="right")
     page.get_by_role("menuitem", name="Save as preset").click()
+    page.locator("dialog button.main").click()
+    expect(page.locator("dialog [role=alert]")).to_contain_text("no preset has yet")  # dub-techno is loopgen's own
     page.locator("dialog input[name=name]").fill("my-dub")
     page.locator("dialog button.main").click()
     expect(page.locator(".toast")).to_contain_text("my-dub")

@@ -12,7 +12,7 @@ export class Composer {
     this.refused = $("#refused");
     this.list = $("#jobs");
     this.jobs = new Map();
-    this.dismissed = new Set();
+    this.ended = new Set(); // the answer to an order may come after the end of its job
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
@@ -65,14 +65,14 @@ export class Composer {
   }
 
   restore(jobs) {
-    this.jobs.clear();
-    for (const job of [...jobs].reverse()) if (!job.ended) this.jobs.set(job.id, job);
+    for (const [id, job] of this.jobs) if (!job.ended && !jobs.some((one) => one.id === id && !one.ended)) this.jobs.delete(id);
+    for (const job of [...jobs].reverse()) if (!job.ended) this.show(job);
     this.draw();
   }
 
   show(job) {
-    const before = this.jobs.get(job.id);
-    if (before?.ended) return;
+    if (this.ended.has(job.id)) return;
+    if (job.ended) this.ended.add(job.id);
     this.jobs.set(job.id, job);
     if (job.state === "done") {
       const [first, ...more] = job.loops;

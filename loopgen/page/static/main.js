@@ -60,7 +60,7 @@ async function refreshState() {
       composer.offer(state);
       filters.offer(state);
     }
-    composer.restore(state.jobs.filter((job) => !composer.dismissed.has(job.id)));
+    composer.restore(state.jobs);
   } catch {
     // said by the events' stream
   }

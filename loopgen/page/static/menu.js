@@ -4,6 +4,7 @@ import { post } from "/api.js";
 import { ask, toast } from "/dialogs.js";
 import { h } from "/dom.js";
 import { player } from "/sound.js";
+import { shownTempo } from "/transport.js";
 
 export class Deeds {
   constructor(grid, composer) {
@@ -76,6 +77,14 @@ export class Deeds {
     if (document.activeElement === document.body || document.activeElement?.closest("#grid")) this.grid.activate(this.grid.active);
   }
 
+  async keepAt(loop, tempo) {
+    try {
+      this.composer.show(await post(`/api/loops/${loop.id}/retempo`, { bpm: tempo }));
+    } catch (error) {
+      toast(error.message, { isBad: true });
+    }
+  }
+
   reveal(loop) {
     return this.change(loop, "reveal");
   }
@@ -91,12 +100,14 @@ export class Deeds {
 
   open(card) {
     const loop = card.loop;
+    const tempo = player.sync && loop.has_take && player.tempo !== loop.tempo && player.tempo;
     const deeds = [
       ["Play or stop", "Space", () => this.play(loop)],
       ["Favourite", "f", () => this.favourite(loop)],
       ["Tags …", "t", () => this.tag(loop)],
       ["Rename …", "r", () => this.rename(loop)],
       ["Save as preset …", "p", () => this.preset(loop)],
+      ...(tempo ? [[`Keep it at ${shownTempo(tempo)} BPM`, "", () => this.keepAt(loop, tempo)]] : []),
       ["Ask for more like it", "", () => this.composer.fill(loop)],
       ["Show in its folder", "", () => this.reveal(loop)],
       ["Copy the path", "", () => this.copy(loop)],

@@ -59,7 +59,12 @@ export class Player extends EventTarget {
     const voice = { loop, state: "loading" };
     this.voices.set(loop.id, voice);
     this.changed();
+    const before = this.joining;
+    let joined;
+    this.joining = new Promise((done) => (joined = done));
+    if (this.sync) await before; // the first sets the clock of the next, however soon that is asked for
     try {
+      if (this.voices.get(loop.id) !== voice) return;
       await this.listen(loop.rate);
       const sound = await this.sound(loop, this.clock);
       if (this.voices.get(loop.id) !== voice) return; // stopped meanwhile
@@ -67,6 +72,8 @@ export class Player extends EventTarget {
     } catch (error) {
       if (this.voices.get(loop.id) === voice) this.voices.delete(loop.id);
       this.dispatchEvent(new CustomEvent("refused", { detail: { loop, error } }));
+    } finally {
+      joined();
     }
     this.changed();
   }
