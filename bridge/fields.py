@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeGuard
@@ -13,8 +13,9 @@ from bridge.wire import Value
 from loopgen.errors import InvalidRequest
 from loopgen.music.chords import parse_chords
 from loopgen.music.key import Key
+from loopgen.music.melody import FOLLOWS
 from loopgen.music.names import check_name
-from loopgen.music.request import SEED_MAX, TAKES_MAX, VARIATIONS_MAX
+from loopgen.music.request import FADE_MAX, SEED_MAX, STRETCHERS, TAKES_MAX, VARIATIONS_MAX
 from loopgen.music.sampling import PROMPT_CHARACTERS
 from loopgen.music.tempo import BARS_RANGE, RATE_RANGE, Meter, format_bpm, parse_bpm
 
@@ -118,6 +119,15 @@ def _text(name: str, longest: int) -> Callable[[Value], str]:
     return lambda value: text(name, value, longest)
 
 
+def _one_of(name: str, known: Sequence[str]) -> Callable[[Value], str]:
+    def read(value: Value) -> str:
+        if value not in known:
+            raise InvalidRequest(name, value, f"one of {', '.join(known)}")
+        return str(value)
+
+    return read
+
+
 def _name(name: str) -> Callable[[Value], str]:
     return lambda value: check_name(name, text(name, value, 64))
 
@@ -153,6 +163,14 @@ FIELDS = (
     Field("guidance", "0 to 20: how closely the prompt is kept to", _number("guidance", 20), "f"),
     Field("negative", "what it should not sound like (experimental)", _text("negative", PROMPT_CHARACTERS)),
     Field("count_in", "1: a bar of clicks is played to the model first", _switch("count_in"), "i"),
+    Field("follow", f"of a melody that is given: {', '.join(FOLLOWS)}", _one_of("follow", FOLLOWS)),
+    Field("stretcher", f"of takes with another tempo: {', '.join(STRETCHERS)}", _one_of("stretcher", STRETCHERS)),
+    Field(
+        "longest_fade",
+        f"of the seam, 0 to {FADE_MAX:g} milliseconds; 0: a plain cut",
+        _number("longest_fade", FADE_MAX),
+        "f",
+    ),
     Field("preview", "1: the take so far is told while it is drawn", _switch("preview"), "i"),
     Field(
         "continue", "a loop's file name or job: the new one goes on from its end", _text("continue", 128), session=False

@@ -212,6 +212,10 @@ class Service:
     # -- presets -------------------------------------------------------------------------------------------------------
 
     def _preset_save(self, call: Call, sender: Sender) -> None:
+        loop = call.values["job"].replace("\\", "/").rpartition("/")[2]
+        if loop.lower().endswith((".wav", ".flac")):
+            self._preset("keep", call.values["name"], {"loop": loop}, call, sender)
+            return
         fields = self._asked_by(call.values["job"]) if call.values["job"] else self.session.order({})
         if "bpm" in fields:
             fields["bpm"] = exact(fields["bpm"])

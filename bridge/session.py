@@ -11,10 +11,11 @@ from bridge.wire import Value
 from loopgen.engines.base import is_public, split
 from loopgen.errors import EngineUnavailable, InvalidRequest
 from loopgen.music.sampling import SAMPLING_FIELDS
+from loopgen.presets import SET_KEY
 
 _ASKED = {"tempo": "bpm"}
 _NAMES = {asked: name for name, asked in _ASKED.items()}
-_SOUND = ("prompt", "bars", "meter", "key", "engine", *SAMPLING_FIELDS)
+_SOUND = ("prompt", "bars", "meter", "key", "engine", "follow", "stretcher", "longest_fade", *SAMPLING_FIELDS)
 """Values that a preset brings, where it does not leave them open."""
 
 _NOT_ASKED = frozenset({"folder", "melody", "continue", "vary", "preview"})
@@ -56,17 +57,19 @@ class Session:
     def adopt(self, preset: str, fields: Mapping[str, Any]) -> list[str]:
         """Take a preset's values over, in place of another's and of those that were set; returns what has changed.
 
-        A tempo that was set stays: it is the set's, not the sound's. Raises ``LoopgenError`` and changes nothing for
-        a preset that cannot be used here.
+        A tempo that was set stays: it is the set's, not the sound's; so does a key where the preset follows the set's.
+        Raises ``LoopgenError`` and changes nothing for a preset that cannot be used here.
         """
         named = {_NAMES.get(key, key): value for key, value in fields.items()}
-        adopted = {name: BY_NAME[name].read(value) for name, value in named.items() if name in BY_NAME}
+        follows = {"key"} if named.get("key") == SET_KEY else set()
+        shared = {field.name for field in SESSION} - follows
+        adopted = {name: BY_NAME[name].read(value) for name, value in named.items() if name in shared}
         if "engine" in adopted:
             self.check_engine(adopted["engine"])
         before = {field.name: self[field.name] for field in SESSION}
         if preset:
             adopted["preset"] = preset
-            for name in _SOUND:
+            for name in {*_SOUND, *adopted} - {"tempo"} - follows:
                 self._set.pop(name, None)
         self._adopted = adopted
         return [name for name, value in before.items() if self[name] != value]

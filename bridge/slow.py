@@ -6,6 +6,7 @@ heavy libraries: it is read in a process of its own, which may crash or hang as 
 
 from __future__ import annotations
 
+import glob
 import multiprocessing
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -61,7 +62,10 @@ class Slow:
         self._do(self._reader, lambda: self._reading.read(find_in(self._inbox, name), bpm), then)
 
     def presets(self, action: str, name: str, fields: Mapping[str, Any], then: Callable[[Any], None]) -> None:
-        """``list`` (gives names), ``load`` (gives fields), ``save``, ``delete``. Raises ``Busy``."""
+        """``list`` (gives names), ``load`` (gives fields), ``save``, ``keep`` (a loop's sound), ``delete``.
+
+        ``keep`` finds the loop by ``fields["loop"]``, the name of its file in the output folder. Raises ``Busy``.
+        """
         self._do(self._desk, lambda: self._preset(action, name, fields), then)
 
     def engines(self, then: Callable[[Any], None]) -> None:
@@ -115,9 +119,24 @@ class Slow:
             raise AssertionError("a server has a folder for presets")
         if action == "delete":
             return presets.delete(name, self._own)
+        if action == "keep":
+            return presets.save(name, presets.of_recipe(_recipe(fields["loop"], self._inbox.parent)), None, self._own)
         base = presets.load(fields["preset"], self._own).fields if "preset" in fields else {}
         kept = {key: value for key, value in {**base, **fields}.items() if key in presets.FIELDS}
-        return presets.save(name, kept, "", self._own)
+        if base.get("key") == presets.SET_KEY:
+            kept["key"] = presets.SET_KEY
+        return presets.save(name, kept, None, self._own)
+
+
+def _recipe(name: str, output: Path) -> Mapping[str, Any]:
+    """The recipe of the loop of this name, the last that was written of several."""
+    from loopgen.library import recall  # brings what reads audio
+
+    pattern = glob.escape(name)
+    found = [path for place in (pattern, f"*/{pattern}") for path in output.glob(place)]
+    if not found:
+        raise Misused("invalid_request", f"job: there is no loop {name[:64]} in the output folder; give one, or a job")
+    return recall(max(found, key=lambda path: path.stat().st_mtime)).recipe
 
 
 def _copy(text: str) -> None:

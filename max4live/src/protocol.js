@@ -12,9 +12,9 @@ var NOTES_A_MESSAGE = 32;
 
 // Keys that `generate` takes.
 var KEYS = [
-  "prompt", "tempo", "bars", "meter", "key", "preset", "engine", "variations", "rate", "folder", "takes", "temperature",
-  "top_k", "top_p", "guidance", "negative", "count_in", "preview", "continue", "vary", "seed", "melody", "chords", "num",
-  "den"
+  "prompt", "tempo", "bars", "meter", "key", "preset", "engine", "variations", "rate", "folder", "takes",
+  "temperature", "top_k", "top_p", "guidance", "negative", "count_in", "follow", "stretcher", "longest_fade",
+  "preview", "continue", "vary", "seed", "melody", "chords", "num", "den"
 ];
 
 // What the server sends: kind -> address and arguments, each with its OSC type.

@@ -7,9 +7,13 @@ import pytest
 
 from bridge import protocol
 from bridge.client import Client, Done
+from bridge.fields import BY_NAME
 from bridge.server import Server
 from bridge.wire import Value
+from loopgen import presets
 from loopgen.errors import Refused
+from loopgen.music.chords import parse_chords
+from loopgen.music.melody import Melody, Note
 from tests.bridge.raw import Raw, only
 
 
@@ -94,3 +98,72 @@ def test_a_command_that_comes_twice_is_answered_alike(client: Client, raw: Raw) 
     assert raw.read().arguments == ("d1",)
     assert raw.ask("/loopgen/preset/delete", "d1", "gone soon").arguments == ("d1",)
     assert raw.ask("/loopgen/preset/delete", "d2", "gone soon").address == "/loopgen/error"
+
+
+def test_a_loop_in_the_folder_is_kept_as_a_preset(client: Client) -> None:
+    loop = only(
+        client.generate({"prompt": "dub techno", "bars": 1, "tempo": "123.4", "chords": "Am", "longest_fade": 30})
+    )
+    client.ask("/loopgen/preset/save", "from a loop", loop.path)
+    client.ask("/loopgen/preset/save", "by name", Path(loop.path).name)
+    client.ask("/loopgen/preset/load", "by name")
+    shown = {
+        name: client.ask(f"/loopgen/get/{name}").arguments[2] for name in ("prompt", "tempo", "bars", "longest_fade")
+    }
+    assert shown == {"prompt": "dub techno", "tempo": "123.4", "bars": 1, "longest_fade": 30.0}
+    again = only(client.generate({"preset": "from a loop", "seed": loop.seed}))
+    recipes = [json.loads(Path(one.path).with_suffix(".json").read_text(encoding="utf-8")) for one in (loop, again)]
+    assert recipes[0]["request"]["melody"] == recipes[1]["request"]["melody"] is not None
+    assert recipes[0]["request"]["longest_fade"] == recipes[1]["request"]["longest_fade"] == 30.0
+    for name in ("gone.wav", "../gone.wav", "*.wav"):
+        with pytest.raises(Refused) as caught:
+            client.ask("/loopgen/preset/save", "gone", name)
+        assert caught.value.wire_code == "invalid_request"
+    for name in ("from a loop", "by name"):
+        client.ask("/loopgen/preset/delete", name)
+    for name in ("prompt", "tempo", "bars", "longest_fade", "preset", "key", "meter"):
+        client.ask(f"/loopgen/set/{name}", "")
+
+
+def test_a_preset_that_follows_the_set_leaves_its_key(client: Client) -> None:
+    client.ask("/loopgen/set/key", "F# minor")
+    client.ask("/loopgen/preset/load", "break-drums")
+    assert client.ask("/loopgen/get/key").arguments[2] == "F#m"
+    assert client.ask("/loopgen/get/follow").arguments[2] == "nothing"
+    client.ask("/loopgen/preset/save", "my drums")
+    client.ask("/loopgen/set/key", "Am")
+    client.ask("/loopgen/preset/load", "my drums")
+    assert client.ask("/loopgen/get/key").arguments[2] == "Am"
+    loop = only(client.generate({"bars": 1}))
+    request = json.loads(Path(loop.path).with_suffix(".json").read_text(encoding="utf-8"))["request"]
+    assert (request["key"], request["longest_fade"]) == ("Am", 30.0)
+    client.ask("/loopgen/preset/load", "dub-techno")
+    assert client.ask("/loopgen/get/follow").arguments[2] == ""
+    client.ask("/loopgen/preset/delete", "my drums")
+    for name in ("key", "preset", "prompt"):
+        client.ask(f"/loopgen/set/{name}", "")
+
+
+def test_a_melody_is_followed_as_is_asked(client: Client) -> None:
+    client.melody(Melody((Note(0, 69, 2), Note(2, 72, 2)), 4))
+    loops = {
+        follow: only(client.generate({"prompt": "house", "bars": 1, "melody": "melody", "follow": follow}))
+        for follow in ("melody", "chords", "nothing")
+    }
+    heard = {
+        follow: json.loads(Path(loop.path).with_suffix(".json").read_text(encoding="utf-8"))["request"]["melody"]
+        for follow, loop in loops.items()
+    }
+    assert [note[1] for note in heard["melody"]] == [69, 72]
+    assert heard["chords"] == [
+        [note.start, note.pitch, note.duration, note.velocity] for note in parse_chords("Am").notes
+    ]
+    assert heard["nothing"] is None
+    for name, value in (("follow", "all"), ("stretcher", "elastique"), ("longest_fade", 300)):
+        with pytest.raises(Refused) as caught:
+            client.ask(f"/loopgen/set/{name}", value)
+        assert caught.value.wire_code == "invalid_request"
+
+
+def test_every_field_of_a_preset_can_be_overridden() -> None:
+    assert {{"bpm": "tempo"}.get(name, name) for name in presets.FIELDS} <= set(BY_NAME)
