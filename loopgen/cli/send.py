@@ -72,7 +72,7 @@ def add(commands: Commands[Parser]) -> None:
     preset = _add(actions, "preset", _preset, "save the session's values as a preset, load or delete one")
     preset.add_argument("verb", choices=("save", "load", "delete"))
     preset.add_argument("name", metavar="NAME")
-    preset.add_argument("job", nargs="?", metavar="JOB", help="with save: a job, or a loop's file, whose sound is kept instead")
+    preset.add_argument("job", nargs="?", metavar="JOB", help="with save: a job or a loop's file whose sound is kept")
 
 
 def _add(actions: Commands[_Action], name: str, run: Callable[[argparse.Namespace], None], text: str) -> _Action:

@@ -26,7 +26,7 @@ from loopgen.music.loop import Loop
 from loopgen.orders import settle
 from tests.bench.options import Options
 
-SEEDS = 8
+SEEDS = 16
 _ON_TIME = 0.03
 """Seconds within which a bar line is heard where the loop begins."""
 
