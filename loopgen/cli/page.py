@@ -53,7 +53,7 @@ def open_page(options: argparse.Namespace) -> None:
             say("The page is for this machine alone. Ctrl-C ends it.")
         _flush()
         if not options.no_browser:
-            _show(server.url)
+            _show(server.invitation())
         while not events.is_over:
             events.wait(0.5)
 
@@ -82,4 +82,4 @@ def _show(url: str) -> None:
     except webbrowser.Error:
         shown = False
     if not shown:
-        say("No browser could be opened; open the address in one yourself.")
+        say("No browser could be opened; open the address above in one yourself.")

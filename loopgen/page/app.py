@@ -9,7 +9,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from loopgen.page.api import Api
 from loopgen.page.guard import Guard
@@ -19,7 +18,7 @@ STATIC = Path(__file__).parent / "static"
 _MEDIA = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-def make_app(api: Api, token: str, port: int) -> ASGIApp:
+def make_app(api: Api, token: str, port: int) -> Guard:
     """The application as a server on ``port`` runs it."""
     routes = [*api.routes(), *(Route(address, _given(*file)) for address, file in read_static().items())]
     return Guard(Starlette(routes=routes), token, port)

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
@@ -68,6 +68,12 @@ class Guard:
         self._app, self._token = app, token
         self._hosts = {f"{host}:{port}" for host in ("127.0.0.1", "localhost")}
         self._cookie = f"loopgen_{port}"  # cookies do not tell ports apart
+        self._invitations: set[str] = set()
+
+    def invite(self) -> str:
+        """A token that opens the page once: for a browser's command line, which other users of the machine can see."""
+        self._invitations.add(token := secrets.token_urlsafe(32))
+        return token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it."""
@@ -96,6 +102,9 @@ class Guard:
             return _refused("only GET and POST are known", 405)
         if path.startswith(FILES) and method != "POST":
             return None  # for other programs; its own key is looked at there
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        if path == "/" and method == "GET" and self._opens(query.get("token", [""])[0]):
+            return self._welcome()
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             return _refused("another site asked for this")
         if method == "POST":
@@ -103,14 +112,21 @@ class Guard:
                 return _refused("a change must come from the page itself")
             if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
                 return _refused("a change is sent as JSON", 415)
-        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-        if path == "/" and self._fits(query.get("token", [""])[0]):
-            response = RedirectResponse("/", 303)  # so that the token stands in no history and no bookmark
-            response.set_cookie(self._cookie, self._token, httponly=True, samesite="strict", max_age=30 * 86_400)
-            return response
         if not self._fits(cookie_parser(headers.get("cookie", "")).get(self._cookie, "")):
             return _refused(_SHUT)
         return None
+
+    def _welcome(self) -> Response:
+        """The cookie, and the page after it: by a step of our own, as a strict cookie goes with no step of others'."""
+        response = PlainTextResponse("loopgen opens ...\n", headers={"Refresh": "0; url=/"})
+        response.set_cookie(self._cookie, self._token, httponly=True, samesite="strict", max_age=30 * 86_400)
+        return response
+
+    def _opens(self, token: str) -> bool:
+        if token in self._invitations:
+            self._invitations.discard(token)
+            return True
+        return self._fits(token)
 
     def _fits(self, token: str) -> bool:
         return hmac.compare_digest(token.encode(), self._token.encode())

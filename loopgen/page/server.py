@@ -56,6 +56,10 @@ class Server:
         """The page's address, with the token."""
         return f"http://{HOST}:{self.port}/?token={self._token}"
 
+    def invitation(self) -> str:
+        """An address that opens the page once, of a server that has started."""
+        return f"http://{HOST}:{self.port}/?token={self._guard.invite()}"
+
     def start(self) -> None:
         """Bind and serve; returns once it answers. Raises ``PortTaken`` and ``InvalidRequest``."""
         bound = _bind(self._wanted)
@@ -67,8 +71,9 @@ class Server:
         self.workshop = Workshop(self._bench, lambda job: events.tell("job", job), self._shelf.look, **more)
         self._peaks = Peaks(self._cache_folder / "waveforms.db" if self._cache_folder else None)
         api = Api(self._shelf, self.workshop, Sounds(), self._peaks, events, keys, self._bench.own_presets)
+        self._guard = make_app(api, self._token, self.port)
         config = uvicorn.Config(
-            make_app(api, self._token, self.port),
+            self._guard,
             lifespan="off",
             log_config=None,
             access_log=False,

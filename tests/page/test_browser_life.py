@@ -204,6 +204,19 @@ def test_ten_thousand_loops_are_a_few_cards_at_a_time(many: Server, open_page: C
     assert all("jungle" in title and "77" in title for title in titles)
 
 
+def test_it_opens_from_a_link_of_another_program(server: Server, browser: Browser) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto("data:text/html,<a href='" + server.invitation() + "'>the page</a>")
+        page.get_by_text("the page").click()
+        expect(page.locator(".card")).to_have_count(4)
+        assert "token" not in page.url
+        page.reload()
+        expect(page.locator(".card")).to_have_count(4)
+        page.go_back()  # over the address with the token, which left no step behind
+        expect(page.get_by_text("the page")).to_be_visible()
+
+
 def test_it_is_usable_on_a_narrow_window(server: Server, browser: Browser, open_page: Callable[..., Page]) -> None:
     page = open_page(server, viewport={"width": 420, "height": 760})
     page.locator(".card .title", has_text="boom bap").wait_for()
