@@ -25,10 +25,10 @@ import numpy as np
 from loopgen.audiofile import read_audio
 from loopgen.errors import InvalidRequest, LoopgenError
 from loopgen.files import make_folder, write_whole
-from loopgen.library.folder import SUFFIXES, check_audio
+from loopgen.library.folder import SUFFIXES, check_audio, is_take
 from loopgen.library.index import Library
 from loopgen.library.moves import belongings
-from loopgen.library.reading import TAKES, Reading, describe, is_take_name
+from loopgen.library.reading import Reading, describe
 from loopgen.library.refresh import Changes, Progress
 from loopgen.looping.track import track
 from loopgen.music.audio import Audio
@@ -79,7 +79,7 @@ def add(
 
 def refresh(library: Library, progress: Progress | None = None, processes: int | None = None) -> Changes:
     """``library.refresh``, by several processes where there is much to read, with tempos measured."""
-    return library.refresh(progress, reader(processes))
+    return library.refresh(progress, reader(processes), again=True)
 
 
 def rebuild(library: Library, progress: Progress | None = None, processes: int | None = None) -> Changes:
@@ -108,10 +108,11 @@ def read_and_measure(path: Path) -> Reading:
 
 
 def measured(reading: Reading, audio: Audio) -> Reading:
-    """A reading with the tempo that is heard in ``audio``; as it was where none is.
+    """A reading with the tempo that is heard in ``audio``, if one is.
 
     A file that lasts whole bars of it, nearly, is a loop of that many bars, and its tempo follows exactly from that.
     """
+    reading = replace(reading, heard=True)
     if audio.seconds < _SHORTEST or not audio.samples.any():
         return reading
     meter = Meter.parse(reading.meter) if reading.meter else Meter()
@@ -203,7 +204,7 @@ def _copy(place: Path, folder: Path, progress: Progress | None) -> Iterator[str]
 
 def _is_loop(path: Path, place: Path) -> bool:
     parts = path.relative_to(place).parts
-    passed_over = any(part.startswith(".") for part in parts) or (path.parent.name == TAKES and is_take_name(path.stem))
+    passed_over = any(part.startswith(".") for part in parts) or is_take(path)
     return path.suffix.lower() in SUFFIXES and not passed_over and path.is_file()
 
 

@@ -123,14 +123,18 @@ def _opened(options: argparse.Namespace, *, fresh: bool = True) -> Iterator[Libr
     from pathlib import Path
 
     from loopgen import intake, settings
+    from loopgen.errors import OutputUnwritable
     from loopgen.library.index import Library
 
     chosen = settings.resolve({}, os.environ, settings.config_file(os.environ)).settings
     with Library(Path(options.folder).expanduser() if options.folder else chosen.output) as library:
         if fresh:
-            with _progress(options) as show:
-                changes = intake.refresh(library, show)
-            _tell(library, changes)
+            try:
+                with _progress(options) as show:
+                    changes = intake.refresh(library, show)
+                _tell(library, changes)
+            except OutputUnwritable as error:  # a full or read-only disk: what was known can be shown
+                say(f"note: {error}")
         yield library
 
 

@@ -1,6 +1,8 @@
 """Where loops are kept: the folder is the truth, each loop a WAV or FLAC with a JSON sidecar beside it.
 
-:mod:`keep` writes them, :mod:`recall` reads what they say of themselves.
+:mod:`keep` writes them, with their :mod:`takes`; :mod:`recall` reads what they say of themselves. :mod:`index` is the
+library of a folder: read :mod:`index` first, then :mod:`refresh`, which brings its :mod:`database` to what lies in the
+:mod:`folder`. What people say of loops is in :mod:`marks`, what they look for in :mod:`find`.
 """
 
 from loopgen.library.keep import (

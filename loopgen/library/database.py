@@ -180,12 +180,30 @@ class Database:
         return work()
 
     def _set_aside(self) -> None:
+        """Move a broken file away, unless somebody else has done so already."""
         self.close()
+        if self._is_whole():
+            return
         broken = self.path.with_name(f"{self.path.name}.broken-{time.strftime('%Y%m%d-%H%M%S')}")
         for ending in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
+            try:
                 self.path.with_name(self.path.name + ending).replace(broken.with_name(broken.name + ending))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                reason = error.strerror or error
+                raise OutputUnwritable(
+                    f"{self.path} is broken and cannot be moved away ({reason}); end whatever uses it, or remove it"
+                ) from None
         self.notes.append(f"{self.path.name} was broken: it lies in {broken.name} now, and the index is built anew")
+
+    def _is_whole(self) -> bool:
+        try:
+            return str(self.connection().execute("PRAGMA quick_check(1)").fetchone()[0]) == "ok"
+        except sqlite3.DatabaseError:
+            return False
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the connections of all threads; the next use opens new ones."""

@@ -229,7 +229,7 @@ def walked(query: Query) -> str:
 
 def _conditions(query: Query, *, full_text: bool) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield ("state = ?", (TRASHED,)) if query.trashed else ("state <= ?", (AWAY,))
-    if words := re.findall(r"[^\W_]+", query.words):
+    if words := re.findall(r"[^\W_]+", query.words.casefold()):
         if full_text:
             asked = " ".join(f'"{word}"*' for word in words)
             yield "number IN (SELECT rowid FROM words WHERE words MATCH ?)", (asked,)

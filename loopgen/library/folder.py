@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,10 +15,11 @@ from loopgen.errors import InvalidRequest
 from loopgen.files import make_folder, write_whole
 from loopgen.library.find import HERE, TRASHED
 from loopgen.library.marks import PRIVATE
-from loopgen.library.reading import TAKES, is_take_name
+from loopgen.library.takes import FOLDER
 
 SUFFIXES = (".wav", ".flac")
 TRASH = "trash"
+_TAKE = re.compile("[0-9a-f]{32}")
 _PASSED_OVER = ("previews",)
 """Folders that hold no loops, but what the server needs."""
 
@@ -157,7 +159,7 @@ def _walk(seen: Look, place: Path, folder: Path, added: Added | None, state: int
     for each in entries:
         stem, dot, ending = each.name.rpartition(".")
         if dot + ending.lower() in SUFFIXES and each.is_file():
-            if not (place.name == TAKES and is_take_name(stem)):
+            if not (place.name == FOLDER and _TAKE.fullmatch(stem)):
                 audio.append((stem, each))
         elif dot + ending == ".json":
             sidecars[stem] = each
@@ -199,6 +201,11 @@ def found_at(path: Path, folder: Path, state: int = HERE, added: Added | None = 
     beside = sidecar.stat().st_mtime_ns if sidecar.exists() else 0
     since = added.at if added else status.st_mtime_ns / 1e9
     return Found(key_of(path, folder), str(path), status.st_size, status.st_mtime_ns, beside, state, since)
+
+
+def is_take(path: Path) -> bool:
+    """Whether a file is called as takes are."""
+    return path.parent.name == FOLDER and _TAKE.fullmatch(path.stem) is not None
 
 
 def check_audio(path: Path) -> None:

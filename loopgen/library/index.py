@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +57,7 @@ class Library:
         if not self.folder.is_dir():
             allowed = "a folder that is there: nothing has been kept in this one yet, or its drive is away"
             raise InvalidRequest("library", str(self.folder), allowed)
-        self._database = Database(database or _database_path(self.folder), store.words_of)
+        self._database = _opened([database] if database else _database_paths(self.folder))
 
     def __enter__(self) -> Library:
         return self
@@ -189,7 +189,7 @@ class Library:
 
         What is read is kept at once, so that the next refresh goes on where one was broken off. ``progress`` is told
         the fraction done and a file, and may raise to stop. ``read`` is what reads files, by default one by one.
-        ``again``: loops without a tempo are read again, by a reader that measures it.
+        ``again``: ``read`` measures tempos, so that files without one are read again where nobody has looked for it.
         """
         told, reader = progress or _silent, read or one_by_one
         return self._guarded(lambda: refresh(self._database, self.folder, told, reader, again=again))
@@ -370,14 +370,23 @@ def _silent(fraction: float, name: str) -> None:
     """Nobody wants to know how far it is."""
 
 
-def _database_path(folder: Path) -> Path:
+def _database_paths(folder: Path) -> Iterator[Path]:
     """In the folder, so that it goes where the folder goes; where that cannot be written, among the user's caches."""
-    try:
+    with suppress(OutputUnwritable):
         check_folder(folder / PRIVATE)
-        return folder / PRIVATE / DATABASE
-    except OutputUnwritable:
-        import platformdirs
+        yield folder / PRIVATE / DATABASE
+    import platformdirs
 
-        name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
-        cache = platformdirs.user_cache_path("loopgen", appauthor=False) / "libraries"
-        return make_folder(cache) / f"{name}.db"
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    yield make_folder(platformdirs.user_cache_path("loopgen", appauthor=False) / "libraries") / f"{name}.db"
+
+
+def _opened(paths: Iterable[Path]) -> Database:
+    """The first that can be."""
+    problem: OutputUnwritable | None = None
+    for path in paths:
+        try:
+            return Database(path, store.words_of)
+        except OutputUnwritable as error:
+            problem = problem or error
+    raise problem or OutputUnwritable("no index can be kept anywhere")

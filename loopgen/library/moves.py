@@ -19,8 +19,9 @@ from loopgen.errors import InvalidRequest, OutputUnwritable
 from loopgen.files import make_folder, unwritable, write_whole
 from loopgen.library.folder import SUFFIXES, TRASH, key_of
 from loopgen.library.marks import PRIVATE, own_sidecar
-from loopgen.library.reading import TAKES, take_file, take_name
+from loopgen.library.reading import take_file
 from loopgen.library.recall import recall
+from loopgen.library.takes import FOLDER, take_of
 from loopgen.music.names import check_name
 
 _NAME = re.compile(r'[^<>:"/\\|?*\x00-\x1f\x7f]{1,120}')
@@ -28,7 +29,7 @@ _NAME = re.compile(r'[^<>:"/\\|?*\x00-\x1f\x7f]{1,120}')
 
 def belongings(path: Path) -> tuple[list[Path], str | None]:
     """The files that a loop has beside itself, its sidecar and its take, and the take's name."""
-    take = take_name(recall(path).recipe)
+    take = take_of(recall(path).recipe)
     files = [path.with_suffix(".json")] if own_sidecar(path) is not None else []
     return files + ([take_file(path, take)] if take and take_file(path, take).exists() else []), take
 
@@ -84,7 +85,7 @@ def restore_files(loop: str, folder: Path) -> list[Path]:
         for source, target in sorted(files, key=lambda pair: pair in audio):
             back = target.with_stem(stem) if target.parent == home and stem else target
             back = folder / back.relative_to(home) if elsewhere and back.is_relative_to(home) else back
-            if back.parent.name == TAKES and back.exists():
+            if back.parent.name == FOLDER and back.exists():
                 continue  # takes are called by what they hold
             _move(source, back)
             if (source, target) in audio:

@@ -15,6 +15,7 @@ from loopgen.audiofile import read_audio
 from loopgen.errors import LoopgenError
 from loopgen.library.marks import Marks, broken_sidecar, sidecar_marks
 from loopgen.library.recall import recall
+from loopgen.library.takes import FOLDER, take_of
 from loopgen.music.audio import Audio
 from loopgen.music.key import Key
 from loopgen.music.tempo import Meter, bar_seconds
@@ -32,7 +33,8 @@ _EXACT = Fraction(1, 1000)
 class Reading:
     """What a file is; ``problem`` says in one line why it could not be read, or what beside it could not.
 
-    ``id`` is empty where the file is no audio that can be used. Tempo, bars and key are None where nothing says them.
+    ``id`` is empty where the file is no audio that can be used. Tempo, bars and key are None where nothing says them;
+    ``heard`` says that a tempo was looked for in the sound, found or not.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class Reading:
     has_take: bool = False
     marks: Marks = field(default_factory=Marks)
     take: str | None = None
+    heard: bool = False
 
     @property
     def seconds(self) -> float:
@@ -80,7 +83,7 @@ def describe(path: Path, audio: Audio) -> Reading:
     bars = known.bars or _whole_bars(audio, bpm, known.meter or Meter())
     warnings = tuple(str(warning) for warning in _list(recipe.get("warnings")))
     seed = recipe.get("seed")
-    take = take_name(recipe)
+    take = take_of(recipe)
     return Reading(
         path,
         content_id(audio),
@@ -120,24 +123,9 @@ def content_id(audio: Audio) -> str:
     return samples.hexdigest()[:24] + form.hexdigest()[:8]
 
 
-TAKES = "takes"
-"""Folder beside the loops for the takes that they were made of."""
-
-
-def take_name(recipe: Mapping[str, Any]) -> str | None:
-    """Name of the take that a loop was made of, where it says one."""
-    name = _mapping(recipe.get("take")).get("name")
-    return name if isinstance(name, str) and is_take_name(name) else None
-
-
-def is_take_name(stem: str) -> bool:
-    """Whether a file is called as takes are."""
-    return re.fullmatch("[0-9a-f]{32}", stem) is not None
-
-
 def take_file(path: Path, take: str) -> Path:
     """Where the take of the loop at ``path`` lies, if it is kept."""
-    return path.parent / TAKES / f"{take}.flac"
+    return path.parent / FOLDER / f"{take}.flac"
 
 
 def _tempo_in_name(stem: str, audio: Audio, meter: Meter) -> Fraction | None:

@@ -18,7 +18,11 @@ from loopgen.library.marks import Marks, store_marks, stored_marks, stray_marks
 from loopgen.library.reading import Reading, read_loop
 
 _BATCH, _BATCH_SECONDS = 256, 1.0
-_WITHOUT_TEMPO = "SELECT files.path FROM files JOIN loops USING (number) WHERE bpm IS NULL"
+_UNHEARD = (
+    "SELECT files.path FROM loops JOIN details USING (number) JOIN files USING (number)"
+    " WHERE bpm IS NULL AND NOT json_extract(facts, '$.heard')"
+)
+"""Files in which nobody has looked for a tempo yet."""
 
 Progress = Callable[[float, str], None]
 Reader = Callable[[Iterable[Path]], Iterator[Reading]]
@@ -50,7 +54,7 @@ def refresh(database: Database, folder: Path, progress: Progress, read: Reader, 
     seen = look(folder)
     connection = database.connection()
     known = {row["path"]: row for row in connection.execute("SELECT * FROM files")}
-    slow = {row["path"] for row in connection.execute(_WITHOUT_TEMPO)} if again else set()
+    slow = {row["path"] for row in connection.execute(_UNHEARD)} if again else set()
     unread = {
         found.path: found for key, found in seen.files.items() if key in slow or _has_changed(found, known.get(key))
     }

@@ -64,6 +64,7 @@ def _facts(reading: Reading) -> str:
         "summary": reading.summary,
         "has_take": reading.has_take,
         "take": reading.take,
+        "heard": reading.heard,
     }
     return json.dumps(facts, ensure_ascii=False)
 

@@ -134,6 +134,15 @@ def test_a_file_moved_while_there_was_no_index_is_found_by_the_sidecar_left_behi
         assert library.resolve("other").rating == 5
 
 
+def test_a_loop_kept_as_wav_and_as_flac_is_one(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.flac"):
+        keep(pulse_loop(), tmp_path / name)
+    keep(pulse_loop(), tmp_path / "c.wav", file_format="float")
+    with Library(tmp_path) as library:
+        library.refresh()
+        assert [each.copies for each in library.find()] == [3]
+
+
 def test_what_is_ambiguous_is_said(folder: Path) -> None:
     (folder / "sub").mkdir()
     keep(pulse_loop("other", seed=9), folder / "sub" / "dub.wav")

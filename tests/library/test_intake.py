@@ -194,3 +194,25 @@ def test_two_imports_at_once(tmp_path: Path) -> None:
     with Library(own) as library:
         assert library.places == [own.resolve(), pack.resolve()]
         assert library.count(Query(bpm=(100, 100))) == 30
+
+
+def test_a_tempo_is_looked_for_once(tmp_path: Path) -> None:
+    folder = tmp_path / "loops"
+    clicks(folder / "beat.wav", bpm=120, beats=8)
+    foreign(folder / "hit.wav", seconds=0.3)
+    read: list[str] = []
+
+    def counting(paths: Iterable[Path]) -> Iterator[Reading]:
+        for path in paths:
+            read.append(path.name)
+            yield intake.read_and_measure(path)
+
+    with Library(folder) as library:
+        library.refresh()
+        assert library.resolve("beat").bpm is None
+        assert library.refresh(read=counting, again=True).changed == 2
+        assert sorted(read) == ["beat.wav", "hit.wav"]
+        assert library.resolve("beat").bpm in (60, 120, 240)
+        assert library.resolve("hit").bpm is None
+        library.refresh(read=counting, again=True)
+        assert len(read) == 2

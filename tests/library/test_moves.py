@@ -12,7 +12,7 @@ from loopgen.errors import InvalidRequest, OutputUnwritable
 from loopgen.library import moves
 from loopgen.library.find import Query
 from loopgen.library.index import Library
-from tests.library.support import foreign, python, some_loops
+from tests.library.support import finished, foreign, python, some_loops
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -235,3 +235,34 @@ def test_a_file_is_never_moved_over_another(tmp_path: Path) -> None:
     with pytest.raises(OutputUnwritable, match="taken"):
         moves._move(first, second)
     assert second.read_bytes() == content
+
+
+_FULL = """
+import resource, signal, sys
+from pathlib import Path
+from loopgen.errors import OutputUnwritable
+from loopgen.library.index import Library
+with Library(Path(sys.argv[1])) as library:
+    library.refresh()
+    loop = library.resolve("loop1").id
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    for work, more in ((library.mark, {"add": ["new"]}), (library.trash, {}), (library.rename, {"name": "new"})):
+        try:
+            work(loop, **more)
+            print("done")
+        except OutputUnwritable as error:
+            print("refused" if str(error) else "silent")
+    print(library.get(loop).name, library.get(loop).tags, library.count())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_on_a_full_disk_nothing_changes(tmp_path: Path) -> None:
+    folder = some_loops(tmp_path / "loops")
+    with Library(folder) as library:
+        library.refresh()
+        library.mark(library.resolve("loop1").id, add=["rain"])
+    before = files(folder)
+    assert finished(python(_FULL, folder)).split("\n") == [*["refused"] * 3, "loop1.wav ('rain',) 3", ""]
+    assert files(folder) == before
