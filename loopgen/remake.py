@@ -150,14 +150,15 @@ def _the_very_loop(
         except TakeGone as gone:
             raise EngineUnavailable(f"{missing}; and {gone}") from None
         return _compared(path, recipe, audio, loop, [f"made of the take that was kept: {missing}"])
-    loop = studio.generate_again(replace(request, opening=opened), engine=engine, progress=progress)
+    seed = recipe.get("seed")
+    won = request.seed if seed is None else seed
+    loop = studio.generate_again(replace(request, opening=opened), won, engine=engine, progress=progress)
     return _compared(path, recipe, audio, _as_it_was_laid(loop, recipe))
 
 
 def _first_request(recipe: Mapping[str, Any]) -> LoopRequest:
-    """The request of the take itself: before it was laid on another tempo, with the seed that won."""
-    request, seed, before = request_of(recipe), recipe.get("seed"), recipe.get("retempo")
-    request = replace(request, seed=request.seed if seed is None else seed)
+    """The request of the take itself: before it was laid on another tempo."""
+    request, before = request_of(recipe), recipe.get("retempo")
     if before:
         stretcher = before.get("stretcher", request.stretcher)
         request = replace(request, bpm=before["from"], bars=before.get("bars", request.bars), stretcher=stretcher)
@@ -285,6 +286,8 @@ def _order(
         otherwise={"takes": 1 if "seed" not in given and given.get("variations", 1) == 1 else 0, **before},
         earlier=old,
     ).request
+    if exact:  # words of a tempo that were left in the prompt stay there
+        order = replace(order, prompt=old.prompt)
     differences = _differences(old, order)
     if given.get("variations", 1) > 1 and not differences:
         differences.append(f"{given['variations']} variations")

@@ -55,14 +55,16 @@ def generate(
     say(1.0, "done")
 
 
-def generate_again(request: LoopRequest, *, engine: engines.Engine, progress: Progress | None = None) -> Loop:
-    """The loop of the take that ``request.seed`` makes, whatever its weaknesses: none is made in its stead.
+def generate_again(
+    request: LoopRequest, seed: int, *, engine: engines.Engine, progress: Progress | None = None
+) -> Loop:
+    """The loop of the take that ``seed`` makes, whatever its weaknesses: none is made in its stead.
 
     Raises as ``generate`` does, and whatever the engine raises.
     """
     unheard = _unheard(engine, _stretched_by("auto", request))
     say = progress or (lambda fraction, stage: None)
-    take = engine.generate(request, request.seed, progress=lambda share: say(_PLAYING * share, "playing"))
+    take = engine.generate(request, seed, progress=lambda share: say(_PLAYING * share, "playing"))
     making: Progress = lambda share, stage: say(_PLAYING + (1 - _PLAYING) * share, stage)  # noqa: E731
     loop = make(take, request, stretcher=request.stretcher, progress=making)
     return _delivered(loop, engine, unheard)
