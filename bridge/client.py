@@ -187,12 +187,18 @@ class Client:
         loop: str,
         tempo: str,
         *,
+        bars: int = 0,
+        start: int | None = None,
         progress: Callable[[float, str], None] | None = None,
         accepted: Callable[[str, int], None] | None = None,
         timeout: float = 600.0,
     ) -> Iterator[Done]:
-        """Lay a loop that was made on another tempo; raises as `generate`."""
-        yield from self._follow("/loopgen/retempo", (loop, tempo), progress, accepted, timeout)
+        """Lay a loop that was made on another tempo, or all of this client's (``"all"``); raises as `generate`.
+
+        ``bars`` and ``start`` as for ``loopgen.studio.retempo``; 0 and None: as they were.
+        """
+        more = (bars,) if start is None else (bars, start)
+        yield from self._follow("/loopgen/retempo", (loop, tempo, *more), progress, accepted, timeout)
 
     def cancel(self, job: str) -> None:
         """Stop a job; returns at once."""

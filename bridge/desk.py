@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from bridge.protocol import Call
 from bridge.session import Session
 from loopgen.errors import InvalidRequest, UnknownJob
 from loopgen.jobs import From, Generate, Job, Jobs, Retempo
+from loopgen.music.tempo import check_bars
 
 
 @dataclass(slots=True)
@@ -23,6 +25,7 @@ class _Order:
 
     req: str
     peer: Peer
+    owner: Peer
     replies: tuple[Address, ...]
     cancellers: tuple[Address, ...] = ()
     progressed: float = 0.0
@@ -62,9 +65,26 @@ class Desk:
     def retempo(self, call: Call, sender: Sender) -> None:
         """Take an order for another tempo."""
         if not self._repeated(call, sender):
-            loop = _bare(call.values["loop"])
-            work = Retempo((loop,), call.values["bpm"], self._session["folder"] or "")
+            loops = self._loops(_bare(call.values["loop"]), sender)
+            bars, start = call.values["bars"] or None, call.values["start"]
+            if bars is not None:
+                check_bars(bars)
+            folder = self._session["folder"] or ""
+            work = Retempo(loops, call.values["bpm"], folder, bars, None if start == "" else start)
             self._submit(work, call, sender)
+
+    def _loops(self, named: str, sender: Sender) -> tuple[str, ...]:
+        """The files that an order names, or what it says where that is unknown here; raises ``InvalidRequest``."""
+        if named == protocol.ALL:
+            if not sender.owner.loops:
+                raise InvalidRequest("loop", named, "a loop's name: you had none made since you came")
+            return tuple(sender.owner.loops)
+        with suppress(UnknownJob):
+            job, _, number = named.partition("/")
+            variation = int(number) if number.isascii() and number.isdigit() else 1
+            made = (loop.path for loop in self._jobs.find(job).delivered if loop.variation == variation)
+            return (next(made, named),)
+        return (named,)
 
     def _repeated(self, call: Call, sender: Sender) -> bool:
         """Whether this is an order once more; then it is answered with where that stands.
@@ -89,7 +109,7 @@ class Desk:
         req = call.values["req"]
         job = self._jobs.submit(work)
         sender.peer.remember(req, job.id, _contents(call))
-        self._orders[job.id] = _Order(req, sender.peer, sender.replies)
+        self._orders[job.id] = _Order(req, sender.peer, sender.owner, sender.replies)
         self._post.answer(sender.replies, "accepted", req, job.id, job.position)
 
     def cancel(self, call: Call, sender: Sender) -> None:
@@ -130,6 +150,8 @@ class Desk:
         while order.delivered < len(job.delivered):
             said = _done(job, order.delivered, order.req)
             datagram = self._post.answer(order.replies, *said)
+            if isinstance(job.work, Generate):
+                order.owner.loops[job.delivered[order.delivered].path] = None
             order.delivered += 1
             self._outbox.put(job.id, order.delivered, datagram, order.replies, now)
             self._post.publish("jobs", *said, but=order.replies)

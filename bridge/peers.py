@@ -15,7 +15,7 @@ Address: TypeAlias = tuple[str, int]
 
 PEERS_MAX = 256
 REQUESTS_MAX = 200
-"""Requests that a peer's repeats are recognised among."""
+"""Requests that a peer's repeats are recognised among, and loops of its own that are remembered."""
 
 
 NOTES_KEPT = 100_000
@@ -39,7 +39,8 @@ class Recent(OrderedDict[K, V]):
 class Peer:
     """A client: its name (empty while it has not said hello), its reply address, and what it has sent so far.
 
-    ``requests`` holds which job a ``req`` became and what it asked for, ``errands`` the answers of what is done once.
+    ``requests`` holds which job a ``req`` became and what it asked for, ``errands`` the answers of what is done once,
+    ``loops`` the files of the last loops that it had generated.
     """
 
     source: Address
@@ -51,6 +52,7 @@ class Peer:
     topics: set[str] = field(default_factory=set)
     requests: Recent[str, tuple[str, int]] = field(default_factory=lambda: Recent())
     errands: Recent[tuple[str, ...], tuple[str, ...]] = field(default_factory=lambda: Recent())
+    loops: Recent[str, None] = field(default_factory=lambda: Recent())
 
     def remember(self, req: str, job: str, contents: int) -> None:
         """Note which job a request has become, so that its repeat becomes no second one."""
@@ -69,6 +71,11 @@ class Sender:
     def source(self) -> Address:
         """Where the message came from."""
         return self.peer.source
+
+    @property
+    def owner(self) -> Peer:
+        """Whose the loops are that are made for it: the mailbox's where there is one, which outlives the port."""
+        return self.mailbox or self.peer
 
     @property
     def listeners(self) -> tuple[Peer, ...]:

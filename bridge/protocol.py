@@ -20,6 +20,9 @@ PORT = 11_200
 INBOX = "inbox"
 """Folder below the output root where clients put melody files."""
 
+ALL = "all"
+"""In the place of a loop: each that the client had generated, as when a set's tempo changes."""
+
 NOTES_A_MESSAGE = 32
 LEASE = 60.0
 """Seconds after which a silent client is forgotten; any message renews them."""
@@ -113,6 +116,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[str, Value], Any]]] = {
     "tempo": ("s", lambda name, value: read_tempo(value)),
     "port": ("i", partial(whole, low=0, high=65_535)),
     "count": ("i", partial(whole, low=0, high=100_000)),
+    "offset": ("i", partial(whole, low=-100_000, high=100_000)),
     "midi": ("i", partial(whole, low=0, high=127)),
     "beats": ("f", partial(number, low=0, high=100_000)),
     "any": ("", lambda name, value: value),
@@ -162,8 +166,12 @@ COMMANDS: Mapping[str, Command] = {command.address: command for command in (
              "make loops; the keys stand in the table below, what is left out is the session's",
              rest="key:name value:any"),
     _command("ack", "job:key variation:count=0", "ok", "got it, do not send `done` again (0: all of the job's)"),
-    _command("retempo", "req:key loop:name bpm:tempo", "accepted progress done error cancelled",
-             "the kept take of a job (`id`, `id/2` for its second loop) or of a loop's file name, on another tempo"),
+    _command("retempo", "req:key loop:name bpm:tempo bars:count=0 start:offset=", "accepted progress done error "
+             "cancelled",
+             "the kept take of a job (`id`, `id/2` for its second loop) or of a loop's file name below the output "
+             f"root, on another tempo; of `{ALL}`, every loop that you had generated, in the order they were made, "
+             "each one variation of the job; bars: so many (0: as before); start: the beat of the take that becomes "
+             "beat 1, counted from where its first loop begins"),
     _command("cancel", "job:key", "cancelled done error", "stop a job; one that has ended answers with its end"),
     _command("copy", "req:key job:key variation:count=1", "ok",
              "put the path of a job's loop on the clipboard of the machine that the server runs on"),
@@ -228,6 +236,7 @@ CODES: Mapping[str, str] = {
     "busy": "too many jobs or files wait; send it again later",
     "unknown_job": "no job of this id",
     "take_gone": "the take is not kept any more; generate it again with its seed",
+    "recipe_unusable": "the file does not say how it was made, or is of a newer loopgen",
     "generation_failed": "the engine gave nothing that can become a loop",
     "worker_died": "the worker crashed or was killed; another runs already",
     "stalled": "the worker gave no sign for too long and was ended",

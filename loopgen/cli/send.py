@@ -52,7 +52,8 @@ def add(commands: Commands[Parser]) -> None:
     generate.keys = _generate_fields
     retempo = _add(actions, "retempo", _retempo, "lay a loop that was made on another tempo: LOOP tempo=131.5")
     retempo.add_argument("loop", metavar="LOOP", help="a job (for its second loop: JOB/2), or the file name of a loop")
-    retempo.add_argument("words", nargs=1, metavar="tempo=BPM", help="the new tempo")
+    retempo.add_argument("words", nargs="+", metavar=WORDS, help="the new tempo=BPM, and bars=N if they are to change")
+    retempo.add_argument("--start", type=int, metavar="BEATS", help="the beat of the take that becomes beat 1")
     for command in (generate, retempo):
         command.add_argument(
             "--timeout", type=_seconds, default=600.0, metavar="SECONDS", help="give up waiting after so long (600)"
@@ -148,10 +149,14 @@ def _once_told() -> Callable[[str, float], None]:
 
 def _retempo(options: argparse.Namespace) -> None:
     from bridge.fields import BY_NAME
+    from loopgen.errors import InvalidRequest
 
-    fields = words.check(words.read(options.words, [BY_NAME["tempo"]]))
+    fields = words.check(words.read(options.words, [BY_NAME["tempo"], BY_NAME["bars"]]))
+    if "tempo" not in fields:
+        raise InvalidRequest("tempo", "", "the new tempo, like tempo=131.5")
+    told = {"bars": int(fields.get("bars") or 0), "start": options.start}
     with _client(options) as client:
-        _deliver(options, client, lambda **hooks: client.retempo(options.loop, str(fields["tempo"]), **hooks))
+        _deliver(options, client, lambda **hooks: client.retempo(options.loop, str(fields["tempo"]), **told, **hooks))
 
 
 def _deliver(options: argparse.Namespace, client: Client, ask: Callable[..., Iterator[Done]]) -> None:

@@ -30,7 +30,7 @@ PERIOD, IDLE = 0.05, 0.5
 GRACE = 0.3
 """Seconds in which a second interrupt counts as the first: a wrapper and the terminal may both send it."""
 
-FLAGS = ("host", "port", "output", "engine", "takes", *HARDWARE, "format", "stretcher", "presets")
+FLAGS = ("host", "port", "output", "engine", "takes", *HARDWARE, "format", "stretcher", "keep_takes", "presets")
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -49,6 +49,13 @@ def add(commands: Commands[Parser]) -> None:
     command.add_argument("--format", metavar="NAME", help="wav (24 bits, the default), float or flac")
     command.add_argument("--stretcher", metavar="NAME", help="auto, or one by name (see the README)")
     command.add_argument("--presets", metavar="FOLDER", help="where presets of your own are kept")
+    command.add_argument(
+        "--no-take",
+        dest="keep_takes",
+        action="store_false",
+        default=None,
+        help="do not keep takes beside the loops: other tempos can be had of the last loops only",
+    )
     command.add_argument("--plain", action="store_true", help="one line an event, as if there were no terminal")
     for action in command._actions:
         if action.dest == "json":
@@ -89,6 +96,7 @@ def _make_server(chosen: Settings, events: Events) -> Server:
         file_format=chosen.format,
         separate=chosen.separate,
         stretcher=chosen.stretcher,
+        keep_takes=chosen.keep_takes,
         queue=chosen.queue,
         own_presets=chosen.presets,
         state_folder=state_folder(),

@@ -14,9 +14,11 @@ from bridge import protocol
 from bridge.client import Client
 from bridge.server import Server
 from bridge.wire import Message, Value, encode_any
+from loopgen.audiofile import read_audio
 from loopgen.errors import Cancelled, Refused
 from loopgen.music.melody import Melody, Note
 from loopgen.music.tempo import Meter, loop_frames, parse_bpm
+from loopgen.wav import digest
 from tests.bridge.raw import WAIT, Raw, only
 
 NOTES = Melody(tuple(Note(n * 0.5, 60 + n % 5, 0.5) for n in range(80)), 40.0)
@@ -264,9 +266,40 @@ def test_a_kept_take_is_laid_on_another_tempo(client: Client) -> None:
         other = only(client.retempo(name, "131.5"))
         assert other.tempo == "131.5" and len(soundfile.read(other.path)[0]) == other.frames
         assert other.frames == loop_frames(Fraction(263, 2), 2, Meter(), 44_100)
+    longer = only(client.retempo(loop.job, "120", bars=3, start=4))
+    assert longer.bars == 3 and longer.frames == loop_frames(Fraction(120), 3, Meter(), 44_100)
     with pytest.raises(Refused) as caught:
         list(client.retempo("no such loop", "131.5"))
     assert caught.value.wire_code == "take_gone"
+
+
+def test_all_loops_of_a_client_follow_a_tempo_by_one_message(server: Server, client: Client) -> None:
+    with pytest.raises(Refused, match="you had none made"):
+        list(client.retempo("all", "131.5"))
+    first = only(client.generate({"prompt": "techno", "tempo": 120, "bars": 1, "seed": 5}))
+    others = list(client.generate({"prompt": "house", "tempo": 124, "bars": 2, "seed": 6, "variations": 2}))
+    only(client.retempo(first.job, "118"))  # made of a take that is there already: it does not count once more
+    laid = list(client.retempo("all", "131.5"))
+    assert [(loop.bars, loop.tempo, loop.variation, loop.variations) for loop in laid] == [
+        (1, "131.5", 1, 3),
+        (2, "131.5", 2, 3),
+        (2, "131.5", 3, 3),
+    ]
+    assert [loop.seed for loop in laid] == [first.seed, *(loop.seed for loop in others)]
+    with Client(port=server.port) as stranger, pytest.raises(Refused, match="you had none made"):
+        list(stranger.retempo("all", "131.5"))
+
+
+def test_a_loop_of_an_earlier_server_is_laid_anew(tmp_path: Path) -> None:
+    with Server(port=0, output=tmp_path, engine="sketch") as server, Client(port=server.port) as client:
+        loop = only(client.generate({"prompt": "techno", "tempo": 120, "bars": 2, "seed": 5, "folder": "set"}))
+        before = only(client.retempo(loop.job, "131.5"))
+    with Server(port=0, output=tmp_path, engine="sketch") as server, Client(port=server.port) as client:
+        after = only(client.retempo(Path(loop.path).name, "131.5"))
+        assert digest(read_audio(after.path)) == digest(read_audio(before.path))
+        with pytest.raises(Refused) as caught:
+            list(client.retempo(loop.job, "131.5"))
+        assert caught.value.wire_code == "take_gone"
 
 
 def test_one_who_watches_sees_jobs_state_and_traffic(client: Client, raw: Raw) -> None:

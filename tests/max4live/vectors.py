@@ -180,9 +180,15 @@ def clip(notes: int) -> dict[str, Any]:
 def message(name: str, *groups: Mapping[str, Any], **values: Any) -> Atoms:
     """A command's atoms, in the order of its arguments in the protocol's table; ``groups`` repeat to the end."""
     command = COMMANDS[f"/loopgen/{name}"]
-    assert {argument.name for argument in command.arguments} == set(values), f"{name}: the arguments have changed"
+    needed = {argument.name for argument in command.arguments if argument.needed}
+    known = {argument.name for argument in command.arguments}
+    assert needed <= set(values) <= known, f"{name}: the arguments have changed"
     rest = [group[argument.name] for group in groups for argument in command.rest]
-    return [command.address, *(values[argument.name] for argument in command.arguments), *rest]
+    return [
+        command.address,
+        *(values[argument.name] for argument in command.arguments if argument.name in values),
+        *rest,
+    ]
 
 
 def melody_messages(id_: str, given: Mapping[str, Any], offset: int = -1) -> list[Atoms]:
