@@ -17,6 +17,7 @@ BENCHMARKS = {
     "conform": "take to loop, end to end: onset deviation and time, beside the nearest peer's method",
     "engine": "times real time of the embedded engine, by genre",
     "presets": "every factory preset by the embedded engine: seam, beat 1, loudness, flaws, time",
+    "retempo": "loops of eight bars on another tempo, takes from memory and from disk; made again, bit by bit",
     "bridge": "the OSC server: replies, bursts, hostile datagrams, killed workers, bad disks, a soak",
     "library": "index of 100,000 loops, questions to it, import by two processes",
     "page": "the library's page in Chromium: first paint with 10,000 loops, scrolling, a loop laid on another tempo",

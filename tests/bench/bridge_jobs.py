@@ -22,6 +22,8 @@ import soundfile
 
 from bridge.protocol import RESENDS, named
 from bridge.wire import Malformed, Message, Value
+from loopgen.errors import TakeGone
+from loopgen.library.takes import FOLDER, find_take
 from loopgen.music.tempo import Meter, loop_frames, parse_bpm
 from tests.bench.bridge_peer import peer
 from tests.bench.bridge_serving import Sender, Serving, end, kill, launch, serving
@@ -266,13 +268,15 @@ def broken_files(output: Path) -> list[str]:
     for path in output.rglob("*"):
         if path.is_dir() or path.parent.name in ("inbox", "presets"):
             continue
-        if path.suffix == ".json":
+        whole = False
+        if path.parent.name == FOLDER:
+            with suppress(TakeGone):
+                whole = find_take(path).take is not None
+        elif path.suffix == ".json":
             whole = path.with_suffix(".wav").is_file() and isinstance(json.loads(path.read_text("utf-8")), dict)
         elif path.suffix == ".wav":
             with suppress(RuntimeError):
                 whole = len(soundfile.read(path)[0]) > 0 and path.with_suffix(".json").is_file()
-        else:
-            whole = False
         if not whole:
             faults.append(path.name)
     return faults
