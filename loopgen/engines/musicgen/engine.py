@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -112,12 +113,13 @@ class MusicGenEngine:
         )
         trim = round(given.seconds * model.sample_rate) if given and given.is_count_in else 0
         audio = _Heard(listener, preview, model.sample_rate, trim)
-        self._draw(request, seeds, text, planned, given, audio, progress or (lambda share: None))
+        digests = self._draw(request, seeds, text, planned, given, audio, progress or (lambda share: None))
         with machine.or_too_much(f"{model.name} leaves no room for its audio: ask for fewer takes or variations"):
             samples = audio.finish()
         if progress:
             progress(1.0)
-        return [self._take(request, seed, row, text, planned, given) for seed, row in zip(seeds, samples, strict=True)]
+        rows = zip(seeds, samples, digests, strict=True)
+        return [self._take(request, seed, row, text, planned, given, tokens) for seed, row, tokens in rows]
 
     def _draw(
         self,
@@ -128,14 +130,15 @@ class MusicGenEngine:
         given: _Given | None,
         audio: _Heard,
         progress: Progress,
-    ) -> None:
-        """Draw window after window; ``audio`` hears each frame once."""
+    ) -> list[str]:
+        """Draw window after window; ``audio`` hears each frame once. Returns a digest of each take's tokens."""
         model = self.model
         known = torch.zeros(len(seeds), model.shape.codebooks, 0, dtype=torch.int64)
         if given and planned.opening:
             samples = torch.from_numpy(given.samples[: planned.opening * model.codec.config.hop_length])
             known = codec.encode(model.codec, samples, model.shape.channels).expand(len(seeds), -1, -1)
         to_draw = planned.frames - planned.opening
+        drawn = [hashlib.sha256() for _ in seeds]
         for number, window in enumerate(planned.windows):
             told = conditions.describe(
                 model, [text], negative=request.sampling.negative, chroma=self._chroma(request, planned, given, window)
@@ -157,6 +160,9 @@ class MusicGenEngine:
                 progress=tell,
                 on_frames=audio.hear,
             )
+            for row, tokens in zip(drawn, known.cpu().numpy().astype("<i2"), strict=True):
+                row.update(tokens.tobytes())
+        return [row.hexdigest() for row in drawn]
 
     def _chroma(self, request: LoopRequest, planned: Plan, given: _Given | None, window: Any) -> Any:
         if request.melody is None or not self.model.is_melody:
@@ -193,6 +199,7 @@ class MusicGenEngine:
         text: str,
         planned: Plan,
         given: _Given | None,
+        tokens: str,
     ) -> Take:
         before = given.seconds if given and given.is_count_in else Fraction(0)
         bar_one = float(planned.bar_one - before)
@@ -202,7 +209,7 @@ class MusicGenEngine:
             Audio(samples, self.model.sample_rate),
             self.name,
             seed,
-            facts=self._facts(request, text, planned),
+            facts=self._facts(request, text, planned) | {"tokens": tokens},
             start=bar_one if follows or goes_on else None,
             cue=bar_one if follows or given else None,
         )
