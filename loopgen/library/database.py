@@ -83,7 +83,7 @@ class Database:
         self.path, self.notes, self.is_new = path, [], False
         self._words_of = words_of
         self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._lock = threading.Lock()
         self._generation = 0
         self._prepare()
@@ -134,8 +134,13 @@ class Database:
             connection.row_factory = sqlite3.Row
             connection.create_function("words_of", 3, self._words_of, deterministic=True)
             with self._lock:
-                self._all.append(connection)
+                ended = [old for thread, old in self._all if not thread.is_alive()]
+                self._all = [(thread, old) for thread, old in self._all if thread.is_alive()]
+                self._all.append((threading.current_thread(), connection))
                 self._local.connection, self._local.generation = connection, self._generation
+            for old in ended:  # a server's threads come and go: each would leave open files and a cache behind
+                with suppress(sqlite3.Error):
+                    old.close()
             with suppress(sqlite3.OperationalError):  # a drive may know no shared memory: then without
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -210,7 +215,7 @@ class Database:
         with self._lock:
             connections, self._all = self._all, []
             self._generation += 1
-        for connection in connections:
+        for _, connection in connections:
             with suppress(sqlite3.Error):
                 connection.close()
 

@@ -178,3 +178,18 @@ def test_threads_share_a_library(tmp_path: Path) -> None:
             thread.join()
         assert not failed
         assert len(library.get(one).tags) == 40
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc")
+def test_threads_that_ended_leave_no_open_files(tmp_path: Path) -> None:
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    with Library(some_loops(tmp_path / "loops")) as library:
+        library.refresh()
+        before = open_files()
+        for _ in range(20):
+            thread = threading.Thread(target=library.count)
+            thread.start()
+            thread.join()
+        assert open_files() < before + 10
