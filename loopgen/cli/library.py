@@ -207,7 +207,10 @@ def _print_found(options: argparse.Namespace, library: Library, query: Query) ->
     if total > len(found):
         say(f"{len(found)} of {total} loops {where} {library.folder}; --limit 0 shows all")
     elif query == type(query)(limit=query.limit, order=query.order, descending=query.descending) and not total:
-        say(f"no loops are in {library.folder} yet; `loopgen generate ... -o` and `loopgen library add` bring some")
+        say(
+            f"no loops are in {library.folder}: none were kept there yet (`loopgen generate` and `loopgen library add`"
+            " bring some), or its drive is away"
+        )
     else:
         say(f"{total} loop{'s' * (total != 1)} {where} {library.folder}")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from loopgen.errors import InvalidRequest
 from loopgen.files import make_folder, write_whole
 from loopgen.library.find import HERE, TRASHED
-from loopgen.library.marks import PRIVATE
+from loopgen.library.marks import PRIVATE, holds_anything
 from loopgen.library.takes import FOLDER
 
 SUFFIXES = (".wav", ".flac")
@@ -123,12 +123,14 @@ def look(folder: Path) -> Look:
     added = added_places(folder)
     seen = Look([folder, *(place.path for place in added)])
     _walk(seen, folder, folder, None)
+    if not seen.away and not holds_anything(folder):
+        seen.away.append(folder)
     trash = folder / PRIVATE / TRASH
     if trash.is_dir():
         _walk(seen, trash, folder, None, TRASHED)
     for place in added:
         is_file = place.path.suffix.lower() in SUFFIXES and not place.path.is_dir()
-        if not _has_something(place.path.parent if is_file else place.path):
+        if not holds_anything(place.path.parent if is_file else place.path):
             seen.away.append(place.path)
         elif not is_file:
             _walk(seen, place.path, folder, place)
@@ -137,13 +139,6 @@ def look(folder: Path) -> Look:
                 found = found_at(place.path, folder, HERE, place)
                 seen.files.setdefault(found.key, found)
     return seen
-
-
-def _has_something(place: Path) -> bool:
-    """Whether a folder is there; an empty one is where a drive was mounted."""
-    with suppress(OSError):
-        return any(place.iterdir())
-    return False
 
 
 def _walk(seen: Look, place: Path, folder: Path, added: Added | None, state: int = HERE) -> None:

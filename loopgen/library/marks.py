@@ -126,9 +126,18 @@ def write_marks(loop: str, marks: Marks, path: Path, folder: Path) -> None:
 
 
 def store_marks(loop: str, marks: Marks, folder: Path) -> None:
-    """Keep marks in the library's folder; raises ``OutputUnwritable``."""
+    """Keep marks in the library's folder; raises ``OutputUnwritable``, too, where its drive is away."""
+    if not holds_anything(folder):
+        raise OutputUnwritable(f"{folder} is empty or not there: is its drive away? Marks are kept once it is back")
     place = make_folder(folder / PRIVATE / "marks") / f"{loop}.json"
     write_whole({place: (json.dumps({"marks": marks.to_json(loop)}, indent=2) + "\n").encode()})
+
+
+def holds_anything(folder: Path) -> bool:
+    """Whether a folder is there; an empty one is where a drive was mounted."""
+    with suppress(OSError):
+        return any(folder.iterdir())
+    return False
 
 
 def own_sidecar(path: Path) -> dict[str, Any] | None:

@@ -59,6 +59,8 @@ def refresh(database: Database, folder: Path, progress: Progress, read: Reader, 
         found.path: found for key, found in seen.files.items() if key in slow or _has_changed(found, known.get(key))
     }
     changes = Changes(problems=tuple(seen.problems))
+    if known and folder in seen.away and not seen.problems:
+        changes.problems += (f"{folder} is empty: is its drive away? What is known of its loops is kept",)
     gone = _settle_known(database, folder, seen, known, changes)
     if not unread:
         return changes

@@ -141,6 +141,30 @@ def test_a_drive_that_is_away_takes_no_loop_with_it(tmp_path: Path) -> None:
         assert library.get(one.id).tags == ("rain",)
 
 
+def test_the_librarys_own_drive_is_away(tmp_path: Path) -> None:
+    folder = some_loops(tmp_path / "loops")
+    with Library(folder, tmp_path / "index.db") as library:
+        library.refresh()
+        one = library.mark(library.resolve("loop1").id, add=["rain"])
+        folder.rename(tmp_path / "unplugged")
+        for mount_point in (False, True):
+            if mount_point:
+                folder.mkdir()
+            changes = library.refresh()
+            assert (changes.away, changes.vanished) == (3, 0)
+            said = "is its drive away?" if mount_point else "cannot be read"
+            assert said in " ".join(changes.problems)
+            assert library.get(one.id).away
+            with pytest.raises(OutputUnwritable, match="is its drive away"):
+                library.mark(one.id, rating=4)
+        assert list(folder.iterdir()) == []
+        folder.rmdir()
+        (tmp_path / "unplugged").rename(folder)
+        assert not library.refresh().problems
+        back = library.get(one.id)
+        assert (back.away, back.tags, library.count()) == (False, ("rain",), 3)
+
+
 def test_deleted_loops_are_listed_no_more_and_known_again_when_they_return(tmp_path: Path) -> None:
     folder = some_loops(tmp_path / "loops")
     with Library(folder) as library:
