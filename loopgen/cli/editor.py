@@ -57,7 +57,10 @@ def _open(copy: Path) -> None:
 
     windows = sys.platform == "win32"
     chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if windows else "vi")
-    words = [word.strip('"') for word in shlex.split(chosen, posix=not windows)]
+    try:
+        words = [word.strip('"') for word in shlex.split(chosen, posix=not windows)]
+    except ValueError:
+        raise InputError(f"the editor {chosen!r} has a quote without its other; set VISUAL or EDITOR anew") from None
     try:
         status = subprocess.run([*words, str(copy)], check=False).returncode
     except OSError as error:

@@ -182,6 +182,11 @@ def test_an_editor_that_fails_changes_nothing(tmp_path: Path, own: Path) -> None
     missing = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=there, check=False)
     assert missing.returncode == 2
     assert "'no-such-editor' cannot be run" in missing.stderr
+    half = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=there | {"VISUAL": "'edit"}, check=False
+    )
+    assert half.returncode == 2
+    assert "has a quote without its other" in half.stderr and half.stderr.count("\n") == 1
 
 
 def test_presets_are_passed_on(tmp_path: Path, own: Path) -> None:
