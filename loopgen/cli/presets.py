@@ -22,14 +22,19 @@ def _meant(words: list[str]) -> list[str]:
 
     >>> _meant([]), _meant(["--json"]), _meant(["dub-techno"]), _meant(["--json", "check"])
     (['list'], ['list', '--json'], ['show', 'dub-techno'], ['check', '--json'])
+    >>> _meant(["--tag", "club"]), _meant(["remove", "dub-techno"])
+    (['list', '--tag', 'club'], ['remove', 'dub-techno'])
     """
-    first = next((word for word in words if not word.startswith("-")), None)
+    names = [word for word in words if not word.startswith("-")]
+    first = names[0] if names else None
     if first in ACTIONS:
         place = words.index(first)
         return [first, *words[:place], *words[place + 1 :]]
     if {"-h", "--help"} & {*words}:
         return words
-    return ["list" if first is None else "show", *words]
+    if first is None or {"--tag", "--own"} & {*words}:
+        return ["list", *words]
+    return words if len(names) > 1 else ["show", *words]  # an unknown action is told what there are
 
 
 class _Action(Parser):
@@ -100,7 +105,11 @@ def _add_save(actions: Commands[_Action]) -> None:
     save.tells_fields = True
     save.add_argument("name", metavar="NAME")
     save.add_argument(
-        "fields", nargs="*", metavar="FIELD=VALUE", help="like bpm=127.9 key=set tags=dark,slow; empty leaves it open"
+        "fields",
+        nargs="*",
+        default=[],  # else the name's absence is told as that of fields, too
+        metavar="FIELD=VALUE",
+        help="like bpm=127.9 key=set tags=dark,slow; empty leaves it open",
     )
     save.add_argument("--from", dest="source", metavar="LOOP", help="a loop (its sidecar's recipe), or a preset's name")
     save.add_argument("--force", action="store_true", help="overwrite a preset of your own")

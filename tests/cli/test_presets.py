@@ -38,6 +38,7 @@ def test_they_are_listed_by_words_and_tags(tmp_path: Path, own: Path) -> None:
     tagged = shown("list", "--tag", "techno", "--tag", "acid", folder=tmp_path)["presets"]
     assert [preset["name"] for preset in tagged] == ["acid-techno"]
     assert [preset["own"] for preset in shown("list", "--own", folder=tmp_path)["presets"]] == [True]
+    assert shown("--tag", "acid", folder=tmp_path) == shown("list", "--tag", "acid", folder=tmp_path)
     assert "No preset fits." in loopgen("presets", "list", "nothing", "like", "it", folder=tmp_path).stdout
 
 
@@ -68,6 +69,8 @@ def test_a_sound_is_saved_from_fields_and_from_another_preset(tmp_path: Path, ow
     ("words", "told"),
     [
         (("save", "x"), "no sound to keep"),
+        (("save", "--from", "x.wav"), "arguments are required: NAME ("),
+        (("remove", "mine"), "invalid choice: 'remove' (choose from "),
         (("save", "x", "prompt=x", "bars=four"), "bars = 'four' is of the wrong type; give a whole number"),
         (("save", "x", "promt=x"), "did you mean 'prompt'"),
         (("save", "x", "house"), "no field=value"),
