@@ -10,7 +10,7 @@ What no engine can play again (a recording, an engine that is not here) is made 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -97,7 +97,7 @@ def redo(
     opened = _opening(path, recipe, order)
     engine = _loaded(path, recipe, order.engine, load, hardware)
     for loop in studio.generate(replace(order, opening=opened), engine=engine, progress=progress):
-        yield Remade(loop, None, tuple(differences))
+        yield Remade(loop, None, tuple(_with_its_seed(differences, recipe.get("seed"), loop.recipe.get("seed"))))
 
 
 def retempo(
@@ -111,8 +111,13 @@ def retempo(
 ) -> Loop:
     """Lay the kept take of the loop at ``path`` on another tempo, number of bars or start, as ``studio.retempo`` does.
 
-    Raises ``TakeGone`` where it is not kept, and what ``studio.retempo`` raises.
+    Raises ``AudioUnreadable`` where nothing is there, ``TakeGone`` where the take is not kept, and what
+    ``studio.retempo`` raises.
     """
+    if path.is_dir():
+        raise AudioUnreadable(f"{path} is a folder; give the loops in it")
+    if not path.exists() and not path.with_suffix(".json").exists():  # a sidecar alone still names the take
+        raise AudioUnreadable(f"{path} does not exist")
     return studio.retempo(find_take(path), bpm, bars=bars, start=start, stretcher=stretcher, progress=progress)
 
 
@@ -292,6 +297,12 @@ def _order(
     if given.get("variations", 1) > 1 and not differences:
         differences.append(f"{given['variations']} variations")
     return order, differences
+
+
+def _with_its_seed(differences: Sequence[str], old: int | None, own: int | None) -> list[str]:
+    """Differences of one loop of an order: the seed is that of the take that became the loop, not the first tried."""
+    others = [one for one in differences if not one.startswith("seed ")]
+    return others if own == old else [f"seed {_shown(own)}, not {_shown(old)}", *others]
 
 
 def _differences(old: LoopRequest, new: LoopRequest) -> list[str]:

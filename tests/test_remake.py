@@ -123,6 +123,7 @@ def test_what_is_to_be_different_is_an_order_like_any(tmp_path: Path) -> None:
     )
     loops = list(remake.redo(kept.path, {"variations": 2, "seed": 6}))
     assert [one.loop.recipe["seed"] for one in loops] == [6, 9]
+    assert [one.remarks for one in loops] == [("seed 6, not 3",), ("seed 9, not 3",)]
     loops = list(remake.redo(kept.path, {"variations": 2}))
     assert len(loops) == 2 and 3 not in [one.loop.recipe["seed"] for one in loops]
     with pytest.raises(InvalidRequest, match="bmp"):

@@ -36,7 +36,9 @@ def test_what_cannot_be_done_gets_one_line(tmp_path: Path) -> None:
     for words, said in (
         (("redo", "none.wav"), "does not exist"),
         (("redo", "mine.wav"), "mine.wav"),
-        (("retempo", "none.wav", "--bpm", "100"), "no recipe"),
+        (("retempo", "none.wav", "--bpm", "100"), "none.wav does not exist"),
+        (("retempo", ".", "--bpm", "100"), "is a folder"),
+        (("retempo", "mine.wav", "--bpm", "100"), "no recipe"),
         (("retempo", "none.wav"), "--bpm 131.5"),
     ):
         done = loopgen(*words, folder=tmp_path, status=2)
