@@ -295,8 +295,12 @@ def _trash(options: argparse.Namespace) -> None:
             _print_found(options, library, Query(trashed=True))
         else:
             meant = [library.resolve(name) for name in options.loops]
+            copies = {loop.id: library.files(loop.id) for loop in meant}
             _moved(options, [library.trash(loop.id) for loop in meant])
             if not options.json:
+                for each in copies.values():
+                    if each[1:]:  # of an added folder, too: whoever meant one of them is to know
+                        say(f"all {len(each)} copies were put away: {', '.join(str(file) for file in each)}")
                 say("`loopgen library restore` brings them back")
 
 
@@ -307,7 +311,7 @@ def _empty(options: argparse.Namespace, library: Library) -> None:
     many = library.count(Query(trashed=True))
     if many and not options.yes:
         if not sys.stdin.isatty() or options.json:
-            raise InputError(f"{many} loops would be deleted for good; say so with --yes")
+            raise InputError(f"{many} loop{'s' * (many != 1)} would be deleted for good; say so with --yes")
         say(f"{many} loop{'s' * (many != 1)} will be deleted for good. Type yes to go on: ")
         if input().strip().lower() != "yes":
             say("nothing was deleted")
@@ -329,8 +333,12 @@ def _restore(options: argparse.Namespace) -> None:
 def _add_places(options: argparse.Namespace) -> None:
     from pathlib import Path
 
-    from loopgen import intake
+    from loopgen import intake, settings
+    from loopgen.files import make_folder
 
+    found = settings.resolve({}, os.environ, settings.config_file(os.environ))
+    if not options.folder and found.origins["output"] == "default":  # a first library; one that was named may be away
+        make_folder(found.settings.output)
     with _opened(options, fresh=False) as library:
         with _progress(options) as show:
             changes = intake.add(

@@ -108,6 +108,33 @@ def test_moves(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert names(asked(capsys, "list")) == ["loop0.wav", "loop2.wav"]
 
 
+def test_copies_that_go_with_a_loop_are_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    (pack / "same.wav").write_bytes((folder / "loop1.wav").read_bytes())
+    told(capsys, "add", str(pack))
+    err = told(capsys, "trash", "loop1")[1]
+    assert "all 2 copies were put away" in err and str(pack / "same.wav") in err
+    assert "1 loop would be deleted" in told(capsys, "trash", "--empty", "--json", status=2)[1]
+    told(capsys, "restore", "loop1")
+    assert (pack / "same.wav").exists()
+    assert "copies" not in told(capsys, "trash", "loop2")[1]
+
+
+def test_a_first_library_is_made_and_one_that_was_named_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOOPGEN_SETTINGS", str(tmp_path / "none.toml"))
+    monkeypatch.delenv("LOOPGEN_OUTPUT", raising=False)
+    monkeypatch.setattr("platformdirs.user_music_path", lambda: tmp_path / "Music")
+    pack = foreign(tmp_path / "pack" / "kit_90bpm.wav").parent
+    assert asked(capsys, "add", str(pack))["new"] == 1
+    assert (tmp_path / "Music" / "loopgen").is_dir()
+    monkeypatch.setenv("LOOPGEN_OUTPUT", str(tmp_path / "drive" / "loops"))
+    assert "its drive is away" in told(capsys, "add", str(pack), status=2)[1]
+    assert not (tmp_path / "drive").exists()
+
+
 def test_folders(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pack = foreign(tmp_path / "pack" / "kit_90bpm.wav").parent
     (pack / "bad.wav").write_bytes(b"nonsense")
