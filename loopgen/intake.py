@@ -32,7 +32,7 @@ from loopgen.library.reading import Reading, describe
 from loopgen.library.refresh import Changes, Progress
 from loopgen.looping.track import track
 from loopgen.music.audio import Audio
-from loopgen.music.tempo import BPM_RANGE, Meter, format_bpm
+from loopgen.music.tempo import BPM_RANGE, Meter, format_bpm, loop_frames
 
 _WORTH_PROCESSES = 24
 """So many files are read sooner by one process than others have started."""
@@ -121,7 +121,7 @@ def measured(reading: Reading, audio: Audio) -> Reading:
     bars = audio.seconds / (grid.period * meter.beats)
     whole = round(bars)
     if 1 <= whole <= 256 and abs(bars - whole) <= _NEAR * max(1.0, whole / 4):
-        bpm = Fraction(60 * audio.rate, audio.frames) * whole * meter.quarters
+        bpm = _plainest(Fraction(60 * audio.rate, audio.frames) * whole * meter.quarters, audio, whole, meter)
     else:
         whole, bpm = 0, Fraction(f"{60 * float(meter.beat_quarters) / grid.period:.3f}")
     if not np.isfinite(float(bpm)) or not BPM_RANGE[0] <= bpm <= BPM_RANGE[1]:
@@ -129,6 +129,14 @@ def measured(reading: Reading, audio: Audio) -> Reading:
     said = f"the file does not say its tempo: {format_bpm(round(bpm, 3))} BPM was measured, {grid.confidence:.0%} sure"
     warnings = (said, *reading.warnings)
     return replace(reading, bpm=bpm, bars=reading.bars or whole or None, warnings=warnings, summary=said)
+
+
+def _plainest(bpm: Fraction, audio: Audio, bars: int, meter: Meter) -> Fraction:
+    """A tempo with as few decimals as can be at which so many bars last just as long: 93 and not 92.99996."""
+    for decimals in range(4):
+        if loop_frames(plain := round(bpm, decimals), bars, meter, audio.rate) == audio.frames:
+            return plain
+    return bpm
 
 
 def _read_all(paths: Iterable[Path], *, processes: int, read: Callable[[Path], Reading]) -> Iterator[Reading]:

@@ -8,6 +8,7 @@ library's folder, in ``.loopgen/marks``.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -135,8 +136,8 @@ def store_marks(loop: str, marks: Marks, folder: Path) -> None:
 
 def holds_anything(folder: Path) -> bool:
     """Whether a folder is there; an empty one is where a drive was mounted."""
-    with suppress(OSError):
-        return any(folder.iterdir())
+    with suppress(OSError), os.scandir(folder) as scan:
+        return next(scan, None) is not None
     return False
 
 

@@ -84,9 +84,9 @@ class Api:
             except PresetUnusable:
                 continue  # one broken file hides no other preset
             shown.append({"name": name, "description": preset.description, "own": preset.own, **_plain(preset.fields)})
-        trouble, tags = "", []
+        trouble, tags, notes = self._shelf.trouble, [], []
         try:
-            tags = tags_of(self._shelf)
+            tags, notes = tags_of(self._shelf), self._shelf.notes()
         except LoopgenError as error:
             trouble = str(error)
         return {
@@ -95,6 +95,7 @@ class Api:
             "folder": str(self._shelf.folder),
             "there": self._shelf.is_there,
             "trouble": trouble,
+            "notes": notes,
             "indexing": self._shelf.indexing,
             "engines": [
                 {"name": one.name, "available": one.available, "reason": one.reason, "licence": one.licence}

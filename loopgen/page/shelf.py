@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -18,12 +19,16 @@ from loopgen.page.guard import FILES, Keys
 
 if TYPE_CHECKING:
     from loopgen.library.index import Library
+    from loopgen.library.reading import Reading
 
 PERIOD_SECONDS = 2.0
 """Between two looks at the folder, at least; a folder that takes long to look at is looked at less often."""
 
 LIMIT = 500
 """Cards of one answer at most."""
+
+NOTES = 50
+"""Lines at most on what cannot be used."""
 
 _WORDS = ("key", "meter", "engine", "origin", "order")
 
@@ -46,6 +51,9 @@ class Shelf:
         self._was_there = True
         self._stamp: tuple[object, ...] = ()
         self.indexing: float | None = None
+        self.trouble = ""
+        self._notes: list[str] = []
+        self._reading = 0.0
         self._thread = threading.Thread(target=self._watch, name="loopgen-shelf", daemon=True)
 
     def start(self) -> None:
@@ -66,14 +74,24 @@ class Shelf:
         from loopgen.library.index import Library
 
         with self._lock:
+            if self._library is not None and not self._library.database.exists() and self.is_there:
+                self._opened.close()  # it was thrown away, which may be done at any time: everybody takes a new one
+                self._library = None
             if self._library is None:
                 self._library = self._opened.enter_context(Library(self.folder))
             return self._library
 
     @property
     def is_there(self) -> bool:
-        """Whether the folder is there now."""
-        return self.folder.is_dir()
+        """Whether the folder is there now; an empty one that held an index is where its drive was mounted."""
+        from loopgen.library.marks import holds_anything
+
+        held = self._library is not None and self._library.database.is_relative_to(self._library.folder)
+        return holds_anything(self.folder) if held else self.folder.is_dir()
+
+    def notes(self) -> list[str]:
+        """What people should know: about the index, and of files that cannot be used, one line each."""
+        return [*self._notes, *self.library.problems()][:NOTES]
 
     def look(self) -> None:
         """Look at the folder soon: something was written there."""
@@ -150,14 +168,26 @@ class Shelf:
         with self._refreshing:
             there = self.is_there
             if there:
-                self.library.refresh(self._progress)
+                library = self.library
+                changes = library.refresh(self._progress, self._read, again=True)
+                told, known = self._notes, library.problems()
+                self._notes = [*library.notes, *(line for line in changes.problems if line not in known)]
                 before, self._stamp = self._stamp, _stamp(self.library.database)
-                if self.indexing is not None or before != self._stamp or not self._was_there:
+                is_other = before != self._stamp or told != self._notes
+                if self.indexing is not None or is_other or not self._was_there:
                     self.indexing = None
                     self._changed()
             elif self._was_there:
                 self._changed()
             self._was_there = there
+
+    def _read(self, paths: Iterable[Path]) -> Iterator[Reading]:
+        """Files that are new. How long that takes says nothing about the next look, which may have none to read."""
+        begin = time.monotonic()
+        try:
+            yield from _read_and_measured(paths)
+        finally:
+            self._reading = time.monotonic() - begin
 
     def _progress(self, fraction: float, *_: object) -> None:
         if self._is_closed:
@@ -168,16 +198,33 @@ class Shelf:
 
     def _watch(self) -> None:
         while not self._is_closed:
+            self._reading = 0.0
             begin = time.monotonic()
+            trouble = ""
             try:
                 self.refresh()
-            except (LoopgenError, OSError, _Closed):  # a page that asks is told why; here there is nobody
-                self.indexing = None
-            took = time.monotonic() - begin
+            except _Closed:
+                return
+            except (LoopgenError, OSError) as error:  # a full disk, say: what was known is shown, and why no more is
+                self.indexing, trouble = None, str(error)
+            before, self.trouble = self.trouble, trouble
+            if trouble != before:
+                self._changed()
+            took = time.monotonic() - begin - self._reading
             self._again.clear()
             self._again.wait(max(PERIOD_SECONDS, 20 * took))
             while not (self._is_watched() or self._is_closed or self._again.is_set()):
                 self._again.wait(0.5)
+
+
+def _read_and_measured(paths: Iterable[Path]) -> Iterator[Reading]:
+    """Files that are new; what reads them is heavy, and is loaded when there is one.
+
+    Half of the cores are left to the DAW.
+    """
+    from loopgen import intake
+
+    return intake.reader(max(1, (os.cpu_count() or 1) // 2))(paths)
 
 
 def _stamp(database: Path) -> tuple[object, ...]:

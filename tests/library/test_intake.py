@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,7 @@ def test_a_file_that_kills_its_reader_is_passed_over(tmp_path: Path) -> None:
 
 _ADDING = """
 import sys
+from fractions import Fraction
 from pathlib import Path
 from loopgen import intake
 from loopgen.library.index import Library
@@ -216,3 +218,9 @@ def test_a_tempo_is_looked_for_once(tmp_path: Path) -> None:
         assert library.resolve("hit").bpm is None
         library.refresh(read=counting, again=True)
         assert len(read) == 2
+
+
+@pytest.mark.parametrize("bpm", [93, 127.5, 174.25])
+def test_a_measured_tempo_is_the_plainest_that_fits_the_length(tmp_path: Path, bpm: float) -> None:
+    reading = intake.read_and_measure(clicks(tmp_path / "beat.wav", bpm=bpm, beats=16))
+    assert reading.bpm in [Fraction(str(bpm)) * times for times in (Fraction(1, 2), 1, 2)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from playwright.sync_api import Browser, Page, expect
 
 from loopgen import library, studio
 from loopgen.engines import base
+from loopgen.errors import OutputUnwritable
+from loopgen.library.index import Library
 from loopgen.music.request import LoopRequest
 from loopgen.page.server import Server
 from loopgen.worker.messages import Generate
 from tests.bridge.clients_support import check_loop, wait_until
+from tests.library.support import clicks
 from tests.page.crowd import crowd
-from tests.page.world import serve
+from tests.page.world import index, serve
 
 SLOW = 60_000
 """Milliseconds for what a worker process does, which starts first."""
@@ -222,3 +226,63 @@ def test_it_is_usable_on_a_narrow_window(server: Server, browser: Browser, open_
     page.locator(".card .title", has_text="boom bap").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.locator("#grid")).to_have_attribute("aria-colcount", "1")
+
+
+@pytest.mark.parametrize("width", [320, 360])
+def test_nothing_is_cut_off_on_a_telephone(server: Server, open_page: Callable[..., Page], width: int) -> None:
+    page = open_page(server, viewport={"width": width, "height": 740})
+    page.locator(".card .title", has_text="boom bap").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for name in ("Generate", "Keys and help"):
+        box = page.get_by_role("button", name=name).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width
+
+
+def test_a_dropped_file_gets_its_tempo_and_what_cannot_be_used_is_said(page: Page, loops: Path) -> None:
+    clicks(loops / "found.wav", bpm=93, beats=16)
+    (loops / "broken.wav").write_bytes(b"no sound")
+    (loops / "torn.json").write_text("{")
+    card = page.locator(".card", has=page.locator(".title", has_text="found"))
+    expect(card.locator(".facts")).to_contain_text("93 BPM", timeout=30_000)
+    expect(card.locator(".facts")).to_contain_text("4 bars")
+    expect(card.locator(".facts")).not_to_contain_text("null")
+    page.get_by_role("button", name="1 note").click()
+    expect(page.get_by_role("dialog")).to_contain_text("broken.wav")
+    page.get_by_role("button", name="Close").click()
+    next(loops.glob("*boom-bap*.json")).write_text("{ torn")
+    expect(page.locator("#notes")).to_have_text("2 notes", timeout=20_000)
+
+
+def test_a_folder_of_which_the_mount_point_is_left_is_said(page: Page, loops: Path) -> None:
+    away = loops.with_name("unplugged")
+    loops.rename(away)
+    loops.mkdir()
+    expect(page.locator("#banner")).to_contain_text("Is its drive away?", timeout=20_000)
+    assert list(loops.iterdir()) == []
+    loops.rmdir()
+    away.rename(loops)
+    expect(page.locator("#banner")).to_be_hidden(timeout=20_000)
+    expect(page.locator("#count")).to_have_text("4 loops")
+
+
+def test_why_a_folder_cannot_be_looked_at_is_said(
+    page: Page, server: Server, loops: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OutputUnwritable("the index cannot be used now (database or disk is full)")
+
+    monkeypatch.setattr(Library, "refresh", full)
+    expect(page.locator("#banner")).to_contain_text("disk is full", timeout=20_000)
+    expect(page.locator(".card")).to_have_count(4)
+    monkeypatch.undo()
+    expect(page.locator("#banner")).to_be_hidden(timeout=20_000)
+
+
+def test_an_index_that_is_thrown_away_is_made_anew(page: Page, server: Server, loops: Path) -> None:
+    shutil.rmtree(loops / ".loopgen")
+    expect(page.locator("#count")).to_have_text("4 loops", timeout=20_000)
+    one = index(loops)["boom bap"]
+    with Library(loops) as library:
+        library.mark(one, add=["rain"])
+    expect(page.locator(".tag", has_text="rain")).to_be_visible(timeout=20_000)

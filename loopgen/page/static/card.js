@@ -39,7 +39,7 @@ export function showCard(card, loop, isResized = false) {
     parts.title.textContent = loop.title;
     parts.title.title = loop.name;
     parts.bpm.textContent = loop.bpm ? `${loop.bpm} BPM` : "no tempo";
-    parts.bars.textContent = loop.bars ? `${loop.bars} ${loop.bars === 1 ? "bar" : "bars"}${loop.meter === "4/4" ? "" : ` ${loop.meter}`}` : seconds(loop);
+    parts.bars.textContent = loop.bars ? `${loop.bars} ${loop.bars === 1 ? "bar" : "bars"}${(loop.meter ?? "4/4") === "4/4" ? "" : ` ${loop.meter}`}` : seconds(loop);
     parts.key.textContent = loop.key ?? "";
     parts.key.title = loop.camelot ? `${loop.camelot} on the wheel` : "";
     parts.engine.textContent = loop.origin === "foreign" ? "yours" : loop.engine ?? "";

@@ -59,14 +59,22 @@ const KEYS = [
 ];
 
 export function help(folder) {
-  const dialog = h("dialog", { class: "help", "aria-label": "Keys and help" },
+  show("Keys and help",
     h("h2", {}, "Keys"),
     h("dl", {}, KEYS.flatMap(([key, does]) => [h("dt", {}, key), h("dd", {}, does)])),
     h("h2", {}, "Into the DAW"),
     h("p", {}, "Drag a card onto the desktop or a folder (Chrome, Edge and their kin make the file as you drop it). Whether a DAW " +
       "takes it straight from the browser is up to the DAW and the system; where it does not, \u201cShow in its folder\u201d " +
       "opens the system's file manager, and every DAW takes the file from there."),
-    h("p", { class: "folder" }, `The loops lie in ${folder}`),
+    h("p", { class: "folder" }, `The loops lie in ${folder}`));
+}
+
+export function showNotes(lines) {
+  show("Notes", h("h2", {}, "What you should know"), h("ul", { class: "notes" }, lines.map((line) => h("li", {}, line))));
+}
+
+function show(label, ...parts) {
+  const dialog = h("dialog", { class: "help", "aria-label": label }, parts,
     h("form", { method: "dialog", class: "buttons" }, h("button", { class: "main" }, "Close")));
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

@@ -3,7 +3,7 @@
 import { get } from "/api.js";
 import { fillDrag, paint, showHead, showPlaying } from "/card.js";
 import { Composer } from "/composer.js";
-import { help, toast } from "/dialogs.js";
+import { help, showNotes, toast } from "/dialogs.js";
 import { $, h, later } from "/dom.js";
 import { Filters } from "/filters.js";
 import { Grid } from "/grid.js";
@@ -17,7 +17,7 @@ const grid = new Grid($("#shelf"), $("#grid"));
 const composer = new Composer();
 const transport = new Transport();
 const deeds = new Deeds(grid, composer);
-let state = { folder: "", there: true, indexing: null, trouble: "" };
+let state = { folder: "", there: true, indexing: null, trouble: "", notes: [] };
 let isLost = false;
 
 grid.search(filters.query); // before all else: what the eye waits for
@@ -32,10 +32,13 @@ function say() {
   const text = isLost
     ? "The server has stopped. Start `loopgen library open` again: this page comes back by itself."
     : !state.there
-      ? `The folder ${state.folder} is not there. Is its drive away? Its loops are back as soon as it is.`
+      ? `The folder ${state.folder} is not there, or empty. Is its drive away? Its loops are back as soon as it is.`
       : state.trouble || (state.indexing !== null ? `Looking through the folder: ${Math.round(state.indexing * 100)}%` : "");
   banner.textContent = text;
   banner.hidden = !text;
+  const notes = $("#notes");
+  notes.hidden = !state.notes.length;
+  notes.textContent = state.notes.length === 1 ? "1 note" : `${state.notes.length} notes`;
   banner.classList.toggle("bad", isLost || !state.there || Boolean(state.trouble));
   nothing();
 }
@@ -181,6 +184,7 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
+$("#notes").addEventListener("click", () => showNotes(state.notes));
 $("#help").addEventListener("click", () => help(state.folder));
 
 export { composer, deeds, filters, grid, player, toast, transport };
