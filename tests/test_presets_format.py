@@ -186,8 +186,10 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     odd.write_text("prompt = ", "utf-8")
     assert ["its name" in reading.problems(odd)[0], "cannot be read" in reading.problems(odd)[1]] == [True, True]
     (tmp_path / "latin.toml").write_bytes('prompt = "schön"'.encode("latin-1"))
-    assert "cannot be read" in reading.problems(tmp_path / "latin.toml")[0]
-    assert "cannot be read" in reading.problems(tmp_path / "gone.toml")[0]
+    assert reading.problems(tmp_path / "latin.toml") == [
+        "cannot be read: it is no text in UTF-8; save it as such in your editor"
+    ]
+    assert reading.problems(tmp_path / "gone.toml") == ["cannot be read: No such file or directory"]
 
 
 COMMENTED = """\

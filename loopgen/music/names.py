@@ -23,7 +23,7 @@ def check_name(field: str, text: str) -> str:
     loopgen.errors.InvalidRequest: preset: 'nul.txt' cannot be used; give another name: Windows keeps this for a device
     """
     if not isinstance(text, str) or not _NAME.fullmatch(text):
-        raise InvalidRequest(field, text, "a name of 1 to 64 letters, digits, spaces, _ . or -")
+        raise InvalidRequest(field, text, "a name of 1 to 64 letters from a to z, digits, spaces, _ . or -")
     if text[0] in " ." or text[-1] in " .":
         raise InvalidRequest(field, text, "a name without a dot or space at its beginning or end")
     if _DEVICES.fullmatch(text):

@@ -55,7 +55,7 @@ def read(path: Path) -> Preset:
     try:
         return read_text(path.stem, text_of(path))
     except (OSError, ValueError) as error:
-        raise PresetUnusable(f"preset {path.stem} cannot be read: {error}") from None
+        raise PresetUnusable(f"preset {path.stem} cannot be read: {why(error)}") from None
 
 
 def read_text(name: str, text: str) -> Preset:
@@ -84,7 +84,7 @@ def problems(path: Path) -> list[str]:
     try:
         text = text_of(path)
     except (OSError, ValueError) as error:
-        return [*wrong, f"cannot be read: {error}"]
+        return [*wrong, f"cannot be read: {why(error)}"]
     return [*wrong, *(line.removeprefix(":").strip() for line in _parsed(text)[1])]
 
 
@@ -92,7 +92,15 @@ def text_of(path: Path) -> str:
     """A file's text; raises ``OSError``, and ``ValueError`` for one that is not UTF-8 or too large to be a preset."""
     if path.stat().st_size > BYTES_MAX:
         raise ValueError(f"it has more than {BYTES_MAX // 1_000_000} MB")
-    return path.read_text(encoding="utf-8-sig")  # Windows' editors begin a file with a mark
+    try:
+        return path.read_text(encoding="utf-8-sig")  # Windows' editors begin a file with a mark
+    except UnicodeDecodeError:
+        raise ValueError("it is no text in UTF-8; save it as such in your editor") from None
+
+
+def why(error: OSError | ValueError) -> str:
+    """Why a file cannot be read, in words: those of the system without its number and the path once more."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def _parsed(text: str) -> tuple[Table, list[str]]:

@@ -15,7 +15,7 @@ from loopgen.errors import InvalidRequest, OutputUnwritable, PresetUnusable
 from loopgen.files import make_folder, write_whole
 from loopgen.music.names import check_name
 from loopgen.presets.fields import SCHEMA_FILE, VERSION, schema
-from loopgen.presets.reading import Preset, migrated, read, read_text, text_of, wrong_in
+from loopgen.presets.reading import Preset, migrated, read, read_text, text_of, why, wrong_in
 from loopgen.presets.writing import directed, plain_table, undirected, written
 
 _ROOT = Path(__file__).parent.parent
@@ -197,7 +197,7 @@ def _text(path: Path) -> str:
     try:
         return text_of(path)
     except (OSError, ValueError) as error:
-        raise PresetUnusable(f"{path} cannot be read: {error}") from None
+        raise PresetUnusable(f"{path} cannot be read: {why(error)}") from None
 
 
 def _todays(name: str, text: str) -> tuple[Preset, str]:

@@ -75,10 +75,11 @@ def test_a_sound_is_saved_from_fields_and_from_another_preset(tmp_path: Path, ow
         (("save", "x", "promt=x"), "did you mean 'prompt'"),
         (("save", "x", "house"), "no field=value"),
         (("save", "../x", "prompt=x"), "preset: '../x'"),
+        (("save", "schön", "prompt=x"), "letters from a to z"),
         (("save", "x", "--from", "gone.wav"), "gone.wav is not there"),
         (("delete", "dub-techno"), "comes with loopgen"),
         (("export",), "no presets of your own"),
-        (("import", "gone.toml"), "cannot be read"),
+        (("import", "gone.toml"), "gone.toml cannot be read: No such file or directory\n"),
         (("edit", "nothing"), "there is no preset 'nothing'"),
     ],
 )
