@@ -118,6 +118,17 @@ def test_a_loop_is_kept_on_the_chosen_tempo(tmp_path: Path, open_page: Callable[
         check_loop(other, "126.5", 1, folder)
 
 
+def test_generate_waits_until_somebody_listens(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(server)
+    page.locator(".card").first.wait_for()
+    page.route("**/composer.js", lambda route: route.abort())
+    page.goto(f"http://127.0.0.1:{server.port}/", wait_until="domcontentloaded")
+    expect(page.locator("#composer .main")).to_be_disabled()
+    page.unroute("**/composer.js")
+    page.reload()
+    expect(page.locator("#composer .main")).to_be_enabled()
+
+
 def test_a_job_is_cancelled(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     folder = empty(tmp_path)
     with serve(folder) as server:

@@ -17,6 +17,7 @@ export class Composer {
       event.preventDefault();
       this.submit();
     });
+    $(".main", this.form).disabled = false; // pressed before now, nobody would have heard it
     this.form.addEventListener("input", () => this.refuse(null));
     this.form.elements.preset.addEventListener("change", () => this.hint());
   }
