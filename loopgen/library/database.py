@@ -16,6 +16,9 @@ from typing import TypeVar
 from loopgen.errors import OutputUnwritable
 
 _BUSY_SECONDS = 60.0
+_CLOSING_SECONDS = 5.0
+"""So long is waited for other threads to leave the file before it is closed."""
+
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 T = TypeVar("T")
 
@@ -84,7 +87,8 @@ class Database:
         self._words_of = words_of
         self._local = threading.local()
         self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._users, self._is_closing = 0, False
         self._generation = 0
         self._prepare()
 
@@ -113,9 +117,9 @@ class Database:
 
     def _migrated(self) -> int:
         """Bring the file to this version; returns the version that it has, which may be a newer one."""
-        connection = self.connection()
-        if (version := _version(connection)) == len(MIGRATIONS):
-            return version
+        with self._using():
+            if (version := _version(self.connection())) == len(MIGRATIONS):
+                return version
         with self.writing() as connection:  # others may be at it: look again now that they have to wait
             version = _version(connection)
             self.is_new |= version == 0
@@ -153,18 +157,36 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction, and the lock on the library: nobody else, in any process, writes marks or moves files now."""
-        connection = self.connection()
-        if connection.in_transaction:
-            yield connection
-            return
-        connection.execute("BEGIN IMMEDIATE")
+        with self._using():
+            connection = self.connection()
+            if connection.in_transaction:
+                yield connection
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """This thread is at work in the file: it is not closed meanwhile, which would crash SQLite."""
+        depth = getattr(self._local, "depth", 0)
+        with self._lock:
+            if depth == 0:
+                self._lock.wait_for(lambda: not self._is_closing, _CLOSING_SECONDS)
+                self._users += 1
+        self._local.depth = depth + 1
         try:
-            yield connection
-        except BaseException:
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+            yield
+        finally:
+            self._local.depth = depth
+            with self._lock:
+                self._users -= depth == 0
+                self._lock.notify_all()
 
     @property
     def full_text(self) -> bool:
@@ -175,14 +197,16 @@ class Database:
     def guarded(self, work: Callable[[], T], fill: Callable[[], object]) -> T:
         """Do ``work``; where the file turns out to be broken, set it aside, ``fill`` a new one, and do it again."""
         try:
-            return work()
+            with self._using():
+                return work()
         except sqlite3.DatabaseError as error:
             if not _is_broken(error):
                 raise
         self._set_aside()
         self._prepare()
         fill()
-        return work()
+        with self._using():
+            return work()
 
     def _set_aside(self) -> None:
         """Move a broken file away, unless somebody else has done so already."""
@@ -211,13 +235,20 @@ class Database:
             self.close()
 
     def close(self) -> None:
-        """Close the connections of all threads; the next use opens new ones."""
+        """Close the connections of all threads, once they are at rest; the next use opens new ones."""
+        own = threading.current_thread()
+        ours = getattr(self._local, "depth", 0) > 0
         with self._lock:
+            self._is_closing = True
+            at_rest = self._lock.wait_for(lambda: self._users == ours, _CLOSING_SECONDS)
             connections, self._all = self._all, []
             self._generation += 1
-        for _, connection in connections:
-            with suppress(sqlite3.Error):
-                connection.close()
+            for thread, connection in connections:
+                if at_rest or thread is own or not thread.is_alive():  # else it ends with its thread
+                    with suppress(sqlite3.Error):
+                        connection.close()
+            self._is_closing = False
+            self._lock.notify_all()
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -193,3 +193,31 @@ def test_threads_that_ended_leave_no_open_files(tmp_path: Path) -> None:
             thread.start()
             thread.join()
         assert open_files() < before + 10
+
+
+_CLOSED_AT_WORK = """
+import sys, threading
+from pathlib import Path
+from loopgen.library.index import Library
+library = Library(Path(sys.argv[1]))
+library.refresh()
+ended = threading.Event()
+def ask():
+    while not ended.is_set():
+        assert library.count() == 3 and len(library.find()) == 3
+        library.tags()
+threads = [threading.Thread(target=ask) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for _ in range(300):
+    library.close()
+ended.set()
+for thread in threads:
+    thread.join()
+library.close()
+print("sound")
+"""
+
+
+def test_closed_while_other_threads_are_at_work_nothing_crashes(tmp_path: Path) -> None:
+    assert finished(python(_CLOSED_AT_WORK, some_loops(tmp_path / "loops"))).strip() == "sound"
