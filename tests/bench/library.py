@@ -1,8 +1,10 @@
-"""The library: its index at 100,000 loops, questions to it, and loops taken in by several processes."""
+"""The library: its index at 100,000 loops, questions to it, loops taken in; their takes on another tempo, the page."""
 
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ from loopgen.library.marks import Marks
 from loopgen.library.reading import Reading
 from loopgen.music.key import Key
 from loopgen.wav import encode
+from tests.bench import page, retempo
 from tests.bench.options import Options
 from tests.loops import pulse_loop
 
@@ -53,6 +56,17 @@ def run(options: Options) -> None:
         _row("  the slowest, time of the processor alone", least, "ms")
     _refreshed(1_000 if options.quick else 10_000)
     _imported(options)
+    retempo.run(options)
+    page.run(options)
+    _killed()
+
+
+def _killed() -> None:
+    """What the tests try, in a line: the process that saves, moves or marks is killed at each of its steps."""
+    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "killed", "tests/library"]
+    done = subprocess.run(tests, capture_output=True, text=True, check=False)
+    verdict = "every loop, recipe and mark survived" if done.returncode == 0 else f"LOST SOMETHING\n{done.stdout}"
+    print(f"kill -9 at every step of saving, moving and marking: {verdict}")
 
 
 def _row(title: str, value: float, unit: str, target: str = "") -> None:

@@ -51,7 +51,9 @@ def test_the_command_line_makes_a_loop_and_goes_on_from_it(tmp_path: Path) -> No
 
     following = generate(tmp_path, "--continue", "first.wav", "--temperature", 0.2, "-o", "next.wav", "--seed", 1)
     assert following["frames"] == frames("120", 2)
-    assert following["recipe"]["request"]["opening"] == {"loop": "first.wav", "kept": 0}
+    opening = following["recipe"]["request"]["opening"]
+    assert (opening["how"], opening["loop"], opening["kept"]) == ("continue", "first.wav", 0)
+    assert opening["of"] == first["recipe"]["audio"]["sha256"]
     assert following["recipe"]["request"]["prompt"] == HOUSE
 
 
@@ -119,7 +121,7 @@ class TestServer:
             assert done.address == "/loopgen/done", done
             assert done.arguments[6] == frames("120", 2)
             recipe = json.loads(Path(str(done.arguments[2])).with_suffix(".json").read_text(encoding="utf-8"))
-            assert recipe["request"]["opening"]["loop"] == named
+            assert recipe["request"]["opening"]["loop"] == name  # by its file, however it was asked for
 
     @pytest.mark.parametrize("path", [str(FOLDER), "../weights", "~/weights"])
     def test_no_path_is_taken_from_the_wire(self, client: Client, path: str) -> None:

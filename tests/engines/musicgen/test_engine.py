@@ -170,7 +170,8 @@ def test_a_variation_begins_with_the_loops_own_bars(engine: MusicGenEngine) -> N
     given = asked.opening.audio.seconds
     assert take.start is not None and take.start <= given - bar + 1e-3
     (loop,) = studio.generate(asked, engine=engine)
-    assert loop.recipe["request"]["opening"] == {"loop": "riff.wav", "kept": 1}
+    opening = loop.recipe["request"]["opening"]
+    assert (opening["how"], opening["loop"], opening["kept"]) == ("vary", "riff.wav", 1)
     assert loop.recipe["grid"]["loop_start"] == pytest.approx(take.start, abs=bar / 4)
 
 
