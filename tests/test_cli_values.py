@@ -78,8 +78,8 @@ def test_presets_of_ones_own_are_listed_and_used(tmp_path: Path) -> None:
     presets.save("Night Drive", {"prompt": "synthwave", "bpm": "101.3", "bars": 1, "key": "F#m"}, "mine", own)
     (own / "broken.toml").write_text("promt = 1", "utf-8")
     done = loopgen("presets", cwd=tmp_path)
-    shown = [line.split() for line in done.stdout.splitlines()]
-    assert ["Night", "Drive", "101.3", "mine", "(your", "own)"] in shown
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["Night", "Drive", "101.3", "mine", "(your", "own)"] in rows
     assert "dub-techno" in done.stdout
     assert "broken has an unknown key 'promt'" in done.stderr
     listed = as_json(loopgen("presets", "--json", cwd=tmp_path))
