@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 
@@ -90,7 +90,7 @@ class Sounds:
         with self._lock:
             if (found := self._kept.get(key)) is not None:
                 self._kept.move_to_end(key)
-                return found  # type: ignore[return-value]  # a key says what it is for
+                return cast(T, found)  # a key says what it is for
         made = make()
         with self._lock:
             self._kept[key] = made

@@ -19,25 +19,17 @@ from loopgen.library.takes import find_take
 from loopgen.music.loop import Loop
 from loopgen.music.request import LoopRequest
 from loopgen.wav import digest
-from tests.library.support import finished, python
+from tests.library.support import COUNTED, finished, python
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and limits of files' sizes are POSIX")
 
-_KEEP = """
-import os, pickle, signal, sys
+_KEEP = f"""
+import os, pickle, sys
 from pathlib import Path
 from loopgen import library
 made, target, point = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 loop = pickle.loads(made.read_bytes())
-reached = 0
-def counted(function):
-    def wrapper(*arguments, **named):
-        global reached
-        if reached == point:
-            os.kill(os.getpid(), signal.SIGKILL)
-        reached += 1
-        return function(*arguments, **named)
-    return wrapper
+{COUNTED}
 for holder, name in ((Path, "mkdir"), (Path, "open"), (os, "fsync"), (Path, "replace"), (Path, "unlink")):
     setattr(holder, name, counted(getattr(holder, name)))
 library.keep(loop, target)

@@ -12,7 +12,7 @@ from loopgen.errors import InvalidRequest, OutputUnwritable
 from loopgen.library import moves
 from loopgen.library.find import Query
 from loopgen.library.index import Library
-from tests.library.support import finished, foreign, python, some_loops
+from tests.library.support import COUNTED, finished, foreign, python, some_loops
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -181,21 +181,13 @@ def test_deleted_loops_are_listed_no_more_and_known_again_when_they_return(tmp_p
         assert library.get(one.id).tags == ("rain",)
 
 
-_KILLED = """
-import os, signal, sys
+_KILLED = f"""
+import os, sys
 from pathlib import Path
 from loopgen.library import moves, marks, index, store
 from loopgen.library.index import Library
 folder, what, point = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-reached = 0
-def counted(function):
-    def wrapper(*arguments, **named):
-        global reached
-        if reached == point:
-            os.kill(os.getpid(), signal.SIGKILL)
-        reached += 1
-        return function(*arguments, **named)
-    return wrapper
+{COUNTED}
 with Library(folder) as library:
     library.refresh()
     loop = library.resolve("loop1", trashed=None).id
