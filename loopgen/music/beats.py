@@ -4,11 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loopgen.music.tempo import Meter
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """The second likeliest beat 1 of a bar.
+
+    Attributes:
+        beats: how many beats later than the grid's own it lies, more than 0 and less than a bar; a fraction where the
+            beat itself is in doubt.
+        confidence: probability that it is right, 0 to 1.
+    """
+
+    beats: Fraction
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Votes:
+    """What another listener says of a take: ``beats`` and ``downbeats`` in seconds, float64, increasing."""
+
+    beats: NDArray[np.float64]
+    downbeats: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +46,7 @@ class BeatGrid:
         confidence: probability that the beats are on the beat, 0 to 1.
         downbeat_confidence: probability that ``downbeat`` starts a bar, 0 to 1.
         source: who says so: ``"analysis"``, ``"engine"`` or ``"user"``.
+        rival: where else the bar may well start; ``None`` where nobody asked or nothing is heard.
     """
 
     beats: NDArray[np.float64]
@@ -31,6 +55,7 @@ class BeatGrid:
     confidence: float
     downbeat_confidence: float
     source: str = "analysis"
+    rival: Rival | None = None
 
     def __post_init__(self) -> None:
         beats = np.array(self.beats, dtype=np.float64)
