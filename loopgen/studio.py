@@ -230,10 +230,21 @@ def from_take(loop: Loop, request: LoopRequest, *, progress: Progress | None = N
 
 
 def inspect(path: Path, *, bpm: str | None = None, bars: int | None = None, meter: str | None = None) -> Loop:
-    """Read a loop back and measure it.
+    """Read a loop back and measure it, as ``reread`` finds what it is.
+
+    Raises ``AudioUnreadable`` and ``InvalidRequest``.
+    """
+    loop = reread(path, bpm=bpm, bars=bars, meter=meter)
+    request = loop.request
+    scores = metrics.evaluate(loop.audio, request.bpm, request.bars, request.meter).to_dict()
+    return replace(loop, scores=scores, warnings=(*loop.warnings, *seam_weaknesses(scores["seam"])))
+
+
+def reread(path: Path, *, bpm: str | None = None, bars: int | None = None, meter: str | None = None) -> Loop:
+    """Read a loop back without measuring how good it is; its recipe is empty where the file holds none.
 
     Tempo, bars and meter come from the arguments, else the sidecar, the file's tags or its name. What none of them
-    says is measured.
+    says is measured, and a warning says so, or that the length is another.
 
     Raises ``AudioUnreadable`` and ``InvalidRequest``.
     """
@@ -257,10 +268,9 @@ def inspect(path: Path, *, bpm: str | None = None, bars: int | None = None, mete
             length = f"{counted(used_bars, 'bar')} in {audio.seconds:.3g} s would be {float(used_bpm):.4g} BPM"
             raise InvalidRequest("bars", used_bars, f"another number, or --bpm: {length}, outside of 20 to 999")
     request = LoopRequest(known.prompt, used_bpm, used_bars, used_meter, known.key, rate=audio.rate)
-    scores = metrics.evaluate(audio, used_bpm, used_bars, used_meter).to_dict()
-    if off := scores["length_error"]:
+    if off := metrics.length_error(audio.frames, used_bpm, used_bars, used_meter, audio.rate):
         warnings.append(f"the length is {off:+d} samples off {counted(used_bars, 'bar')} at {format_bpm(used_bpm)} BPM")
-    return Loop(audio, request, scores, known.recipe, (*warnings, *seam_weaknesses(scores["seam"])))
+    return Loop(audio, request, {}, known.recipe, tuple(warnings))
 
 
 def _with_recipe(loop: Loop, engine: Mapping[str, Any], weaker: Sequence[Loop] = ()) -> Loop:

@@ -89,7 +89,7 @@ def find_take(path: Path, *, among: Iterable[Path] = ()) -> Loop:
     The take is looked for beside the loop, then in ``among``, further folders that may have a ``takes``. Raises
     ``TakeGone``, saying why and what can be done.
     """
-    if path.parent.name == FOLDER and _NAME.fullmatch(path.stem):
+    if is_take(path):
         take, grid, recipe = _read(path)
         recipe["take"] = {"rate": take.audio.rate, "frames": take.audio.frames, "name": path.stem}
         return Loop(_silence(take.audio), request_of(recipe), recipe.get("scores", {}), recipe, (), take, grid)
@@ -113,6 +113,11 @@ def find_take(path: Path, *, among: Iterable[Path] = ()) -> Loop:
     take, grid, first = _read(found)
     recipe["steps"] = {**first["steps"], **recipe.get("steps", {})}
     return Loop(_silence(take.audio), request, recipe.get("scores", {}), recipe, (), take, grid)
+
+
+def is_take(path: Path) -> bool:
+    """Whether ``path`` is where a take lies, and not a loop."""
+    return path.parent.name == FOLDER and _NAME.fullmatch(path.stem) is not None
 
 
 def has_take(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -26,7 +26,11 @@ from loopgen.music.tempo import beat_frames, counted, round_half_up
 UNSURE = 0.5
 """Below this confidence the user is told that the beat, or which beat is one, may be wrong."""
 
-_BAR_UNSURE = "which beat is one is uncertain"
+_BEAT_UNSURE, _BAR_UNSURE, _SEAM_HEARD = (
+    "the beat is uncertain",
+    "which beat is one is uncertain",
+    "the seam may be heard",
+)
 
 FAR = 0.2
 """Stretching by more than this share of the length is heard on most material."""
@@ -159,7 +163,7 @@ def _weaknesses(
         yield "the loop is silent: the take holds no sound"
         return
     if grid.confidence < UNSURE:
-        yield f"the beat is uncertain ({grid.confidence:.0%} sure): the loop may start off the beat"
+        yield f"{_BEAT_UNSURE} ({grid.confidence:.0%} sure): the loop may start off the beat"
     elif grid.downbeat_confidence < UNSURE:
         sure = f"{grid.downbeat_confidence:.0%} sure"
         yield f"{_BAR_UNSURE} ({sure}): the loop may start on another beat of the bar"
@@ -193,4 +197,14 @@ def seam_weaknesses(seam: Mapping[str, Any]) -> Iterator[str]:
     """Says which of the seam's metrics are out of bounds, and by how much."""
     values = [f"{name.replace('_', ' ')} {seam[name]:.2f} (bound {BOUNDS[name].accept:g})" for name in failed(seam)]
     if values:
-        yield f"the seam may be heard: {', '.join(values)}"
+        yield f"{_SEAM_HEARD}: {', '.join(values)}"
+
+
+def without_doubt(warnings: Iterable[str]) -> list[str]:
+    """Those of a loop's warnings that are true as well where somebody knows its beat 1."""
+    return [warning for warning in warnings if not warning.startswith((_BEAT_UNSURE, _BAR_UNSURE))]
+
+
+def not_of_the_seam(warnings: Iterable[str]) -> list[str]:
+    """Those of a loop's warnings that do not depend on where it begins."""
+    return [warning for warning in warnings if not warning.startswith(_SEAM_HEARD)]
