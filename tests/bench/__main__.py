@@ -11,7 +11,8 @@ from tests.bench.options import Options
 
 BENCHMARKS = {
     "length": "frames against exact arithmetic, random tempo, bars, meter and rate",
-    "grid": "period, beat phase and downbeat, beside librosa",
+    "grid": "period and tempo's course, beside librosa",
+    "tracker": "which beat is one: beat, half-bar and bar, beside the method before, librosa and greatest flux",
     "stretch": "onsets, pre-echo and spectra of the stretchers",
     "seams": "seams that pass all six metrics, beside the nearest peer's method",
     "conform": "take to loop, end to end: onset deviation and time, beside the nearest peer's method",

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from scipy.ndimage import map_coordinates
 
 from loopgen.engines.sketch.engine import SketchEngine
 from loopgen.engines.sketch.repertoire import GENRES
+from loopgen.errors import InvalidRequest
 from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid
 from loopgen.music.request import LoopRequest
@@ -64,24 +66,25 @@ class KnownTake:
         return self.grid.bpm
 
     @property
-    def held_out(self) -> bool:
-        """Whether the material belongs to the half kept aside during development, by a hash of its name."""
-        return zlib.crc32(self.name.split("#")[0].encode()) % 2 == 1
+    def loop(self) -> str:
+        """What the take was made of; takes of the same loop count as one."""
+        return self.name.split("#")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What is known of a loop file: its beats, kind, and whether the beats were guessed."""
+    """What is known of a loop file: its quarter notes, kind, meter, and whether the quarters were guessed."""
 
     beats: int
     kind: str
     guessed: bool
+    meter: Meter = _FOUR
 
 
 def known_takes(
     options: Options, *, seconds: float = 24.0, offsets: int = 2, synthetic: int = 60, engine: int = 0, seed: int = 0
 ) -> Iterator[KnownTake]:
-    """Takes of about ``seconds`` from every loop in ``options.audio``, ``synthetic`` grooves and ``engine`` takes.
+    """Takes of about ``seconds`` from every loop below ``options.audio``, ``synthetic`` grooves and ``engine`` takes.
 
     Each real loop gives ``offsets`` steady takes and as many wobbling ones, each started at its own random place;
     every third of the others wobbles. Deterministic in ``seed``; ``options.quick`` takes a third.
@@ -97,12 +100,13 @@ def known_takes(
 
 
 def real_takes(folder: Path, *, seconds: float = 24.0, offsets: int = 2, seed: int = 0) -> Iterator[KnownTake]:
-    """Takes made of the loops in ``folder``: ``offsets`` steady and as many wobbling ones each."""
+    """Takes made of the loops below ``folder``: ``offsets`` steady and as many wobbling ones each."""
     for path, label in labelled_loops(folder):
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        name = path.relative_to(folder).with_suffix("").as_posix()
         for turn in range(2 * offsets):
-            rng = np.random.default_rng([seed, turn, zlib.crc32(path.stem.encode())])
-            yield tiled_take(path.stem, Audio(samples, rate), label, seconds, WOBBLE if turn >= offsets else 0.0, rng)
+            rng = np.random.default_rng([seed, turn, zlib.crc32(name.encode())])
+            yield tiled_take(name, Audio(samples, rate), label, seconds, WOBBLE if turn >= offsets else 0.0, rng)
 
 
 def tiled_take(
@@ -111,7 +115,9 @@ def tiled_take(
     """A loop repeated for about ``seconds`` from a random place off the bar line, its tempo bent by ``wobble``."""
     length = loop.frames / loop.rate
     seconds = max(seconds, 2.5 * length)
-    beat = length / label.beats
+    meter = label.meter
+    count = max(1, round(label.beats / meter.beat_quarters))
+    beat = length / count
     start = float(rng.integers(loop.frames)) / loop.rate
     warp, unwarp = time_map(wobble, rng)
     frames = round(seconds * loop.rate)
@@ -125,10 +131,10 @@ def tiled_take(
     last = math.floor((start + float(warp(np.array([seconds]))[0])) / beat) + 1
     numbers = np.arange(first, last + 1)
     beats = unwarp((numbers * beat - start).astype(np.float64))
-    grid = BeatGrid(beats, _FOUR, int(-first % 4), 1.0, 1.0, "engine")
-    bar_beats = math.gcd(4, label.beats)
+    grid = BeatGrid(beats, meter, int(-first % meter.beats), 1.0, 1.0, "engine")
+    bar_beats = math.gcd(meter.beats, count)
     tag = f"{name}#{start:.3f}{'~' if wobble else ''}"
-    return KnownTake(tag, Audio(samples, loop.rate), grid, _FOUR, label.kind, "real", bar_beats, wobble, label.guessed)
+    return KnownTake(tag, Audio(samples, loop.rate), grid, meter, label.kind, "real", bar_beats, wobble, label.guessed)
 
 
 def synthetic_take(number: int, *, seconds: float = 24.0, wobble: float = 0.0, seed: int = 0) -> KnownTake:
@@ -209,46 +215,71 @@ def _read_periodic(
 # ---------------------------------------------------------------- what is known of a folder of loops
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a folder's table says of a file: quarter notes (0: nothing), kind (empty: nothing) and meter."""
+
+    beats: float
+    kind: str = ""
+    meter: Meter = _FOUR
+
+
 def labelled_loops(folder: Path) -> Iterator[tuple[Path, Label]]:
-    """The audio files of a folder with their numbers of beats, in order of name."""
-    known = _csv_labels(folder / "labels.csv") or _markdown_labels(folder / "README.md")
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in AUDIO_SUFFIXES:
+    """The audio files of a folder and of those below it, each with what its own folder says, in order of path."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    seen = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    for home, loops in groupby(seen, key=lambda path: path.parent):
+        known = csv_labels(home / "labels.csv") or _markdown_labels(home / "README.md")
+        for path in loops:
             yield path, label(path, known)
 
 
-def label(path: Path, known: dict[str, tuple[float, str]]) -> Label:
-    """Beats and kind of one loop: from the folder's table, its name, its acid chunk, or a guess from its length."""
-    beats, kind = known.get(path.name, (0.0, ""))
-    kind = kind or ("stem" if _STEM_WORDS.search(path.stem) else "groove")
+def label(path: Path, known: dict[str, Row]) -> Label:
+    """What is known of one loop: from the folder's table, its name, its acid chunk, or a guess from its length."""
+    row = known.get(path.name, Row(0.0))
+    beats, kind = row.beats, row.kind or ("stem" if _STEM_WORDS.search(path.stem) else "groove")
     seconds = soundfile.info(path).duration
     if not beats and (named := re.search(r"(\d{2,3}(?:\.\d+)?) ?bpm", path.stem, re.I)):
         beats = seconds * float(named[1]) / 60
     beats = beats or _acid_beats(path)
     if round(beats) >= 1:
-        return Label(round(beats), kind, False)
+        return Label(round(beats), kind, False, row.meter)
     guesses = [2**k for k in range(9)]
     tempo = {n: 60 * n / seconds for n in guesses}
     sensible = [n for n in guesses if 80 <= tempo[n] <= 160] or guesses
-    return Label(min(sensible, key=lambda n: abs(math.log(tempo[n] / 118))), kind, True)
+    return Label(min(sensible, key=lambda n: abs(math.log(tempo[n] / 118))), kind, True, row.meter)
 
 
-def _csv_labels(path: Path) -> dict[str, tuple[float, str]]:
-    """``file,beats,kind[,bpm]`` -> name: (beats, kind)."""
+def csv_labels(path: Path) -> dict[str, Row]:
+    """``file,beats,kind,bpm,meter,source,note`` by file; all but the first may be empty or missing.
+
+    ``beats`` are quarter notes, ``kind`` is groove or stem, ``meter`` 4/4 where it is not said; the rest is for people.
+    Raises ``ValueError`` that names the file for what cannot be read.
+    """
     if not path.exists():
         return {}
-    with path.open(newline="") as file:
-        return {
-            row["file"]: (float(row.get("beats") or 0), (row.get("kind") or "").strip()) for row in csv.DictReader(file)
-        }
+    found = {}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        for line in csv.DictReader(file):
+            said = {name: (text or "").strip() for name, text in line.items() if isinstance(name, str)}
+            try:
+                meter = Meter.parse(said.get("meter") or _FOUR)
+                row = Row(float(said.get("beats") or 0), said.get("kind", ""), meter)
+            except (ValueError, InvalidRequest) as error:
+                raise ValueError(f"{path}: {said.get('file')}: {error}") from None
+            if row.kind not in ("", "groove", "stem") or not 0 <= row.beats < math.inf:
+                raise ValueError(f"{path}: {said.get('file')}: kind is groove or stem, beats a number from 0 up")
+            found[said["file"]] = row
+    return found
 
 
-def _markdown_labels(path: Path) -> dict[str, tuple[float, str]]:
-    """A table ``| file | beats | ... |`` -> name: (beats, "")."""
+def _markdown_labels(path: Path) -> dict[str, Row]:
+    """A table ``| file | beats | ... |``."""
     if not path.exists():
         return {}
-    rows = ([cell.strip(" `") for cell in line.strip().strip("|").split("|")] for line in path.read_text().splitlines())
-    return {row[0]: (float(row[1]), "") for row in rows if len(row) >= 2 and re.fullmatch(r"\d+(\.\d+)?", row[1])}
+    text = path.read_text(encoding="utf-8")
+    rows = ([cell.strip(" `") for cell in line.strip().strip("|").split("|")] for line in text.splitlines())
+    return {row[0]: Row(float(row[1])) for row in rows if len(row) >= 2 and re.fullmatch(r"\d+(\.\d+)?", row[1])}
 
 
 def _acid_beats(path: Path) -> float:

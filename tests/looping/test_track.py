@@ -12,7 +12,7 @@ from loopgen.looping.track import track
 from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid
 from loopgen.music.tempo import Meter
-from tests.bench.grid import judge
+from tests.bench.judge import judge
 from tests.bench.takes import KnownTake, synthetic_take
 
 STEADY = (0, 4, 10, 15, 16, 18)
