@@ -11,7 +11,6 @@ What no engine can play again (a recording, an engine that is not here) is made 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,14 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from loopgen import studio
+from loopgen import rotate, studio
 from loopgen.audiofile import read_audio
 from loopgen.engines import base as engines
 from loopgen.errors import AudioUnreadable, EngineUnavailable, InvalidRequest, RecipeUnusable, TakeGone
+from loopgen.library.earlier import find_earlier
 from loopgen.library.recall import recall
 from loopgen.library.recipes import describe, request_of
 from loopgen.library.takes import find_take
 from loopgen.looping.make import Progress
+from loopgen.looping.turn import turn_of, turned
 from loopgen.music.audio import Audio
 from loopgen.music.loop import Loop
 from loopgen.music.melody import Melody
@@ -85,6 +86,9 @@ def redo(
             "and its sidecar is lost"
         )
     given = {name: value for name, value in (changes or {}).items() if value is not None}
+    if _engine_of(recipe) == rotate.ENGINE:
+        yield _turned_again(path, recipe, audio, given, melody)
+        return
     if _engine_of(recipe) == "conform":
         yield _recording_again(path, recipe, audio, given, melody, progress)
         return
@@ -92,7 +96,7 @@ def redo(
     if not differences:
         yield _the_very_loop(path, recipe, audio, load, hardware, progress)
         return
-    if recipe.get("retempo", {}).get("start"):
+    if recipe.get("retempo", {}).get("start") or turn_of(recipe):
         differences.append("begins where a loop of its take would, not on another beat")
     opened = _opening(path, recipe, order)
     engine = _loaded(path, recipe, order.engine, load, hardware)
@@ -171,18 +175,30 @@ def _first_request(recipe: Mapping[str, Any]) -> LoopRequest:
 
 
 def _as_it_was_laid(loop: Loop, recipe: Mapping[str, Any]) -> Loop:
-    """The take's first loop as it is, or on the tempo that the recipe's loop was laid on."""
-    if not (before := recipe.get("retempo")):
-        return loop
-    last = request_of(recipe)
-    start = before.get("start") or None  # where it begins as it began, the very place is taken
-    return studio.retempo(loop, last.bpm, bars=last.bars, start=start, stretcher=last.stretcher)
+    """The take's first loop as it is, or on the tempo that the recipe's loop was laid on; turned as that was."""
+    if before := recipe.get("retempo"):
+        last = request_of(recipe)
+        start = before.get("start") or None  # where it begins as it began, the very place is taken
+        loop = studio.retempo(loop, last.bpm, bars=last.bars, start=start, stretcher=last.stretcher)
+    turn = turn_of(recipe)
+    return loop if turn is None else turned(loop, turn, recipe["rotated"].get("of"))
 
 
 def _of_the_take(path: Path, recipe: Mapping[str, Any], progress: Progress | None) -> Loop:
     """The loop again, of its kept take."""
     kept = find_take(path)
     return _as_it_was_laid(studio.from_take(kept, _first_request(recipe), progress=progress), recipe)
+
+
+def _turned_again(
+    path: Path, recipe: Mapping[str, Any], audio: Audio, given: Mapping[str, Any], melody: Melody | None
+) -> Remade:
+    """A loop of somebody else's that was turned, again of the file that it was turned from."""
+    for name in (*given, *(["melody"] if melody else [])):
+        allowed = f"nothing but the loop: {path.name} was turned as it was found, no engine played it"
+        raise InvalidRequest("order", name, allowed)
+    found, loop = rotate.again(path, recipe)
+    return _compared(path, recipe, audio, loop, [f"turned from {found.name}"])
 
 
 def _recording_again(
@@ -202,12 +218,20 @@ def _recording_again(
     order = replace(old, **given)
     try:
         if differences := _differences(old, order):
-            kept = find_take(path)
+            kept = _with_the_users_bar(find_take(path), recipe)
             return Remade(studio.from_take(kept, order, progress=progress), None, tuple(differences))
         loop = _of_the_take(path, recipe, progress)
     except TakeGone as gone:
         raise TakeGone(f"{path} was made of a recording, and {gone}; `loopgen conform` takes the recording") from None
     return _compared(path, recipe, audio, loop, ["made of the recording that was kept as its take"])
+
+
+def _with_the_users_bar(kept: Loop, recipe: Mapping[str, Any]) -> Loop:
+    """A recording of which the user said where beat 1 is, by turning its loop."""
+    there = (recipe.get("grid") or {}).get("loop_start")
+    if turn_of(recipe) is None or there is None:
+        return kept
+    return replace(kept, recipe={**kept.recipe, "conform": {**(kept.recipe.get("conform") or {}), "downbeat": there}})
 
 
 def _compared(
@@ -354,32 +378,10 @@ def _opening(path: Path, recipe: Mapping[str, Any], request: LoopRequest) -> Ope
     said = recipe["request"].get("opening")
     if not said:
         return None
-    found = _earlier(path, str(said.get("loop", "")), said.get("of"))
+    found = find_earlier(path, str(said.get("loop", "")), said.get("of"), "goes on from")
     audio, known = read_audio(found), recall(found)
     if known.bpm is None or known.bars is None or known.meter is None:
         raise RecipeUnusable(f"{found}, from which {path.name} goes on, does not say its tempo and bars")
     earlier = Loop(audio, LoopRequest(known.prompt, known.bpm, known.bars, known.meter, rate=audio.rate), {}, {})
     how = said.get("how") or (studio.VARY if said.get("kept") else studio.CONTINUE)
     return studio.opening(earlier, request, how, str(said.get("loop", found.name)))
-
-
-def _earlier(path: Path, name: str, sound: str | None) -> Path:
-    name = name.replace("\\", "/").rpartition("/")[2]
-    places = [folder / name for folder in (path.parent, path.parent.parent) if name]
-    there = [place for place in places if place.is_file()]
-    others = [other for kind in ("*.wav", "*.flac") for other in sorted(path.parent.glob(kind)) if sound]
-    for place in (*there, *others):
-        with suppress(AudioUnreadable):
-            if sound is None or _sounds(place, sound):
-                return place
-    if there:
-        return there[0]  # other than it was: what comes of it is told apart by its digest
-    raise RecipeUnusable(f"{path.name} goes on from {name}, which is not here: put it into {path.parent}")
-
-
-def _sounds(place: Path, sound: str) -> bool:
-    """Whether a file has this digest; one whose recipe says another is not read for it."""
-    said = recall(place).recipe.get("audio")
-    if isinstance(said, dict) and said.get("bits") == 24 and said.get("sha256") != sound:
-        return False
-    return digest(read_audio(place)) == sound

@@ -20,6 +20,8 @@ import soundfile
 from loopgen import __version__, studio
 from loopgen.errors import InvalidRequest, RecipeUnusable, TakeGone
 from loopgen.library import recipes
+from loopgen.library.earlier import find_earlier
+from loopgen.library.recall import recall
 from loopgen.library.takes import find_take, is_take
 from loopgen.looping.make import Progress
 from loopgen.looping.turn import turn_of, turned
@@ -28,7 +30,7 @@ from loopgen.music.tempo import bar_seconds, counted, format_bpm
 from loopgen.music.turn import parse_turn
 from loopgen.wav import digest
 
-__all__ = ["own_format", "parse_turn", "rotate"]
+__all__ = ["again", "own_format", "parse_turn", "rotate", "runner_up"]
 
 ENGINE = "rotate"
 """What stands for the engine in the recipe of a turned loop that was not loopgen's."""
@@ -53,7 +55,7 @@ def rotate(path: Path, beats: Fraction | None = None, *, progress: Progress | No
     say(0.0, "reading the loop")
     loop = _read(path)
     count = loop.request.bars * loop.request.meter.beats
-    turn = _runner_up(path, loop.recipe) if beats is None else parse_turn(beats)
+    turn = runner_up(path) if beats is None else parse_turn(beats)
     if turn % count == 0:
         allowed = f"another number: the loop has {counted(count, 'beat')}, and would begin where it does now"
         raise InvalidRequest("beats", str(turn), allowed)
@@ -63,6 +65,16 @@ def rotate(path: Path, beats: Fraction | None = None, *, progress: Progress | No
     made = turned(loop, (before or 0) + turn, of, checkpoint=lambda: say(0.3, "judging the loop"))
     say(1.0, "done")
     return made
+
+
+def again(path: Path, recipe: Mapping[str, Any]) -> tuple[Path, Loop]:
+    """The turned loop at ``path`` once more, from the file that it was turned from, and which one that is.
+
+    Raises ``RecipeUnusable`` where that is not there, and as ``studio.reread`` does.
+    """
+    turn, of = turn_of(recipe), recipe["rotated"].get("of") or {}
+    found = find_earlier(path, str(of.get("loop", "")), of.get("sha256"), "was turned from")
+    return found, turned(_read(found), turn or Fraction(0), of)
 
 
 def own_format(path: Path) -> str:
@@ -119,7 +131,7 @@ def _foreign(path: Path, found: Loop) -> Loop:
     name = "".join(character for character in path.stem if character.isprintable())[:80]
     request = replace(found.request, prompt=found.request.prompt or name, engine=ENGINE)
     engine = {"name": ENGINE, "version": __version__, "licence": "that of the recording", "kind": "recording"}
-    recipe = {
+    recipe: dict[str, Any] = {
         "loopgen": __version__,
         "environment": dict(recipes.environment()),
         "request": recipes.describe(request),
@@ -134,9 +146,12 @@ def _foreign(path: Path, found: Loop) -> Loop:
     return replace(found, request=request, recipe=recipe)
 
 
-def _runner_up(path: Path, recipe: Mapping[str, Any]) -> Fraction:
-    """How much later the second likeliest beat 1 lies, as the recipe says."""
-    grid = recipe.get("grid")
+def runner_up(path: Path) -> Fraction:
+    """How many beats later the second likeliest beat 1 of the loop at ``path`` lies.
+
+    Raises ``InvalidRequest`` where the loop names none.
+    """
+    grid = recall(path).recipe.get("grid")
     rival = grid.get("rival") if isinstance(grid, dict) else None
     if not isinstance(rival, dict):
         allowed = f"how many beats later beat 1 is to lie, like 1, -1 or 0.5: {path.name} names no second likeliest"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from fractions import Fraction
+from functools import partial
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from loopgen.library import recipes
 from loopgen.looping.make import Progress, make, seam_weaknesses
 from loopgen.looping.stretch import check_stretcher
 from loopgen.looping.track import track
+from loopgen.looping.turn import turn_of, turned
 from loopgen.music.audio import Audio
 from loopgen.music.loop import Loop, Take
 from loopgen.music.request import LoopRequest, Opening
@@ -117,8 +120,10 @@ def retempo(
     Nothing is generated again: the sound is stretched, and a warning says so where that is far; always the take's,
     however many tempos it was laid on before. ``bpm`` counts quarter notes. ``start`` is the beat of the take that
     becomes beat 1, 0 being the one with which the take's first loop began; it may be negative. What is not given is as
-    in ``loop``; more bars than the take holds from there begin as many bars earlier as they have to. The recipe's
-    ``retempo`` says how the first loop was. ``progress`` as for ``generate``.
+    in ``loop``; more bars than the take holds from there begin as many bars earlier as they have to. A loop that was
+    turned (``loopgen.rotate``) stays so: with other bars it begins on its beat 1 in the take; a ``start`` that is given
+    is beat 1 instead, but for the part of a beat by which the loop was turned. The recipe's ``retempo`` says how the
+    first loop was. ``progress`` as for ``generate``.
 
     Raises ``InvalidRequest`` for a tempo outside of 20 to 999, an unknown stretcher, and bars or a start that the take
     does not hold; ``TakeGone`` for a loop that comes without its take.
@@ -135,14 +140,50 @@ def retempo(
         "stretcher": old.stretcher,
     }
     later = None if start is None else start - first["start"]
-    other = make(loop.take, request, stretcher=request.stretcher, like=loop, later=later, progress=progress)
+    turn = turn_of(loop.recipe)
+    place, rest = 0, turn
+    if turn is not None:
+        place, rest = (0, turn % 1) if later is not None else _beat_one(turn, loop, request)
+    lay = partial(make, loop.take, request, stretcher=request.stretcher, later=later, progress=progress)
+    try:
+        other = lay(like=_moved(loop, place))
+    except InvalidRequest:
+        if not place:
+            raise
+        other, rest = lay(like=loop), turn  # the take is too short to begin there: the same bars, turned
     begins = first["start"] + other.recipe["steps"]["beat"] - steps["beat"]
     kept = {name: loop.recipe[name] for name in ("conform",) if name in loop.recipe}
     take = {"rate": loop.take.audio.rate, "frames": loop.take.audio.frames, **(loop.recipe.get("take") or {})}
     other = replace(other, recipe={**other.recipe, **kept, "take": take, "retempo": {**first, "start": begins}})
     made = _with_recipe(other, loop.recipe["engine"])
     asked = {**made.recipe["request"], "opening": loop.recipe["request"].get("opening")}
-    return replace(made, recipe={**made.recipe, "request": asked})
+    made = replace(made, recipe={**made.recipe, "request": asked})
+    return made if rest is None else turned(made, rest)
+
+
+def _beat_one(turn: Fraction, loop: Loop, request: LoopRequest) -> tuple[int, Fraction]:
+    """Where the take's beat lies on which other bars of a turned loop begin, and what of the turn is left then.
+
+    The beat is counted from the one that the loop was made from. A loop of as many bars has the same bars, turned; so
+    has one of a short piece that is played again and again. A beat of the ring lies in the take before its end, or
+    after its beginning as if it went on: where more of what is heard first is the loop's own is taken.
+    """
+    before, wanted = loop.request.bars * request.meter.beats, request.bars * request.meter.beats
+    ring = min(loop.recipe["steps"]["beats"], before)
+    if wanted == before or ring < min(before, wanted):
+        return 0, turn
+    place = turn % ring
+    if place > ring - Fraction(min(wanted, ring), 2):
+        place -= ring
+    return floor(place), place % 1
+
+
+def _moved(loop: Loop, beats: int) -> Loop:
+    """A loop that says to begin so many beats later in its take."""
+    steps, again = loop.recipe["steps"], loop.recipe.get("retempo")
+    moved = {"steps": {**steps, "beat": steps["beat"] + beats}}
+    moved |= {"retempo": {**(again or {}), "start": (again or {}).get("start", 0) + beats}}
+    return replace(loop, recipe={**loop.recipe, **moved})
 
 
 OPENING_SECONDS = 10.0

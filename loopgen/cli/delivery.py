@@ -66,7 +66,7 @@ class Delivery:
         self._picture = Path(options.picture) if options.picture else None
         self._shown: list[dict[str, object]] = []
         self._progress_shown = False
-        self._format = options.format
+        self._format: str | None = options.format
         if self._format is None and (self._target is None or library.is_folder(self._target)):
             self._format = chosen.format  # a file name says its own format
         self.check(self._target or Path())
@@ -105,19 +105,21 @@ class Delivery:
         remarks: Sequence[str] = (),
         *,
         beside: Path | None = None,
+        like: str | None = None,
     ) -> None:
         """Keep a loop and show it: in the folder ``beside`` where no output was given.
 
-        ``more`` goes into its JSON object, ``remarks`` are lines for people.
+        ``more`` goes into its JSON object, ``remarks`` are lines for people. ``like`` is the format that holds all of
+        it, taken where the user named none.
         """
         from pathlib import Path
 
         from loopgen import library, report
 
         number = len(self._shown) + 1 if self._several else None
-        kept = library.keep(
-            loop, self._target or beside or Path(), file_format=self._format, number=number, take=self._keep_takes
-        )
+        target = self._target or beside or Path()
+        file_format = self._format if like is None else self._format_like(like, target)
+        kept = library.keep(loop, target, file_format=file_format, number=number, take=self._keep_takes)
         picture = None
         if self._picture:
             picture = self._picture if number is None else self._picture.with_stem(f"{self._picture.stem}-{number}")
@@ -130,6 +132,13 @@ class Delivery:
             print("\n".join([*lines, *(f"  {remark}" for remark in remarks)]), flush=True)
         for text in kept.notes:
             self.note(text)
+
+    def _format_like(self, like: str, target: Path) -> str | None:
+        """The format that the user named, by option or file name, else ``like``."""
+        from loopgen import library
+
+        fits = library.is_folder(target) or library.FORMATS[like][0] == target.suffix.lower()
+        return like if fits and self._options.format is None else self._format
 
     def _clear(self) -> None:
         if self._progress_shown:

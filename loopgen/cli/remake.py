@@ -1,4 +1,4 @@
-"""``loopgen redo`` and ``retempo``: loops made again, and their takes laid on another tempo."""
+"""``loopgen redo``, ``retempo`` and ``rotate``: loops made again, their takes laid on another tempo, and turned."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from loopgen.cli.common import HARDWARE, Commands, Parser, add_command, add_hard
 from loopgen.cli.delivery import Delivery, add_output, chosen_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from loopgen.engines import base
+    from loopgen.looping.make import Progress
     from loopgen.music.loop import Loop
 
 _TO_VARY = (
@@ -61,12 +63,37 @@ def add(commands: Commands[Parser]) -> None:
     )
     retempo.add_argument("--stretcher", metavar="NAME", help="auto (the default), or one by name (see the README)")
     add_output(retempo, beside=True)
+    rotate = add_command(commands, "rotate", _rotate, "turn loops, so that another of their beats is beat 1")
+    rotate.add_argument("loops", nargs="+", metavar="LOOP", help="WAV or FLAC loops, or others; they need no take")
+    rotate.add_argument(
+        "--beats",
+        metavar="N",
+        help="how many beats later beat 1 is to lie: 1, -1, 0.5, 1/4 (default: the second likeliest beat 1, where the "
+        "loop names one)",
+    )
+    rotate.meant = _signed
+    add_output(rotate, beside=True)
+
+
+def _signed(words: list[str]) -> list[str]:
+    """``--beats -1/2`` as one word: argparse takes what begins like an option for one.
+
+    >>> _signed(["a.wav", "--beats", "-1/2", "--json"])
+    ['a.wav', '--beats=-1/2', '--json']
+    """
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--beats" and word[:1] == "-" and word[1:2].isdigit():
+            joined[-1] = f"--beats={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _redo(options: argparse.Namespace) -> None:
     from pathlib import Path
 
-    from loopgen import remake
+    from loopgen import remake, rotate
     from loopgen.engines import base
     from loopgen.melodies import read_melody
 
@@ -104,7 +131,8 @@ def _redo(options: argparse.Namespace) -> None:
             verdict = "redone   bit-identical" if made.identical else "redone   not bit-identical"
         lines = [f"{verdict}{': ' * (made.identical is not None and bool(made.remarks))}{'; '.join(made.remarks)}"]
         more = {"identical": made.identical, "remarks": list(made.remarks)}
-        delivery.add(made.loop, more, lines, beside=path.parent)
+        like = None if made.identical is None else rotate.own_format(path)  # it takes its own place again
+        delivery.add(made.loop, more, lines, beside=path.parent, like=like)
     delivery.close()
 
 
@@ -124,7 +152,7 @@ def _retempo(options: argparse.Namespace) -> None:
     from pathlib import Path
 
     from loopgen import remake
-    from loopgen.errors import InputError, InvalidRequest, LoopgenError
+    from loopgen.errors import InvalidRequest
     from loopgen.music.tempo import parse_bpm
 
     if options.bpm is None and options.bars is None and options.start is None:
@@ -133,39 +161,76 @@ def _retempo(options: argparse.Namespace) -> None:
     chosen = chosen_settings(options)
     paths = [Path(name) for name in options.loops]
     delivery = Delivery(options, chosen, (), several=len(paths) > 1)
-    failed: list[LoopgenError] = []
     laid: dict[tuple[object, ...], Path] = {}
-    for number, path in enumerate(paths):
+
+    def lay(path: Path, progress: Progress) -> None:
         beside = path.parent.parent if path.parent.name == "takes" else path.parent
+        if options.output is None:
+            delivery.check(beside)
+        loop = remake.retempo(
+            path, bpm, bars=options.bars, start=options.start, stretcher=chosen.stretcher, progress=progress
+        )
+        first = laid.setdefault(_place(loop), path)
+        if first != path:
+            delivery.note(f"{path.name} is of the same take and bars as {first.name}: one loop is made of both")
+            return
+        more = {"of": str(path), "stretched": remake.how_far(loop), "ratio": loop.recipe["steps"]["ratio"]}
+        delivery.add(loop, more, [f"retempo  {remake.how_far(loop)}"], beside=beside)
+
+    _each(paths, lay, delivery, "laid anew")
+
+
+def _each(paths: Sequence[Path], do: Callable[[Path, Progress], None], delivery: Delivery, done: str) -> None:
+    """Do the same with each loop; what cannot be done with one of several is said, and the others are gone on with."""
+    from loopgen.errors import InputError, LoopgenError
+
+    failed = 0
+    for number, path in enumerate(paths):
         which = f"{path.name}: " if len(paths) > 1 else ""
 
         def progress(share: float, stage: str, number: int = number, which: str = which) -> None:
             delivery.progress((number + share) / len(paths), which + stage)
 
         try:
-            if options.output is None:
-                delivery.check(beside)
-            loop = remake.retempo(
-                path, bpm, bars=options.bars, start=options.start, stretcher=chosen.stretcher, progress=progress
-            )
+            do(path, progress)
         except LoopgenError as error:
             if len(paths) == 1:
                 raise
-            failed.append(error)
+            failed += 1
             delivery.note(str(error))
-            continue
-        first = laid.setdefault(_place(loop), path)
-        if first != path:
-            delivery.note(f"{path.name} is of the same take and bars as {first.name}: one loop is made of both")
-            continue
-        more = {"of": str(path), "stretched": remake.how_far(loop), "ratio": loop.recipe["steps"]["ratio"]}
-        delivery.add(loop, more, [f"retempo  {remake.how_far(loop)}"], beside=beside)
     delivery.close()
     if failed:
-        raise InputError(f"{len(failed)} of {len(paths)} files were not laid anew; the notes say why")
+        raise InputError(f"{failed} of {len(paths)} files were not {done}; the notes say why")
+
+
+def _rotate(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from loopgen import rotate
+    from loopgen.errors import InvalidRequest
+    from loopgen.music.turn import later
+
+    beats = rotate.parse_turn(options.beats) if options.beats is not None else None
+    chosen = chosen_settings(options)
+    paths = [Path(name) for name in options.loops]
+    delivery = Delivery(options, chosen, (), several=len(paths) > 1)
+    if options.output is not None and Path(options.output).resolve() in [path.resolve() for path in paths]:
+        raise InvalidRequest("output", options.output, "another name: that is the loop that is to be turned")
+
+    def turn(path: Path, progress: Progress) -> None:
+        if options.output is None:
+            delivery.check(path.parent)
+        loop = rotate.rotate(path, beats, progress=progress)
+        by = beats if beats is not None else rotate.runner_up(path)
+        more = {"of": str(path), "turned": str(by), "rotated": loop.recipe["rotated"]}
+        remark = f"turned   beat 1 is {later(by)} than in {path.name}"
+        delivery.add(loop, more, [remark], beside=path.parent, like=rotate.own_format(path))
+
+    _each(paths, turn, delivery, "turned")
 
 
 def _place(loop: Loop) -> tuple[object, ...]:
     """What of which take a loop is: loops that agree in it sound alike on the same tempo."""
     steps, take, request = loop.recipe["steps"], loop.recipe.get("take") or {}, loop.request
-    return take.get("name"), steps["beat"], steps["beats"], request.bars, request.rate
+    turn = (loop.recipe.get("rotated") or {}).get("beats", "0")
+    return take.get("name"), steps["beat"], steps["beats"], request.bars, request.rate, turn

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from loopgen.library import embedded
 from loopgen.library.recall import recall
 from loopgen.library.recipes import request_of
 from loopgen.music.audio import Audio
-from loopgen.music.beats import BeatGrid
+from loopgen.music.beats import BeatGrid, Rival
 from loopgen.music.loop import Loop, Take
 from loopgen.music.tempo import Meter
 from loopgen.wav import encode, integers
@@ -102,7 +103,7 @@ def find_take(path: Path, *, among: Iterable[Path] = ()) -> Loop:
     request = request_of(recipe)
     name = take_of(recipe)
     if name is None:
-        raise TakeGone(f"the take of {path} was not kept; `loopgen redo {path.name} --bpm ...` plays it again")
+        raise TakeGone(f"the take of {path} was not kept; {_otherwise(path, recipe)}")
     places = [place / FOLDER / f"{name}.flac" for place in (path.parent, *among)]
     found = next((place for place in places if place.exists()), None)
     if found is None:
@@ -113,6 +114,13 @@ def find_take(path: Path, *, among: Iterable[Path] = ()) -> Loop:
     take, grid, first = _read(found)
     recipe["steps"] = {**first["steps"], **recipe.get("steps", {})}
     return Loop(_silence(take.audio), request, recipe.get("scores", {}), recipe, (), take, grid)
+
+
+def _otherwise(path: Path, recipe: Mapping[str, Any]) -> str:
+    """What can be done about a loop whose take is not there, in words."""
+    if isinstance(recipe.get("engine"), Mapping) and recipe["engine"].get("kind") == "recording":
+        return f"`loopgen conform {path.name} --bpm ...` stretches the loop itself"
+    return f"`loopgen redo {path.name} --bpm ...` plays it again"
 
 
 def is_take(path: Path) -> bool:
@@ -179,6 +187,7 @@ def _first(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(grid: BeatGrid) -> dict[str, Any]:
+    rival = grid.rival
     return {
         "beats": grid.beats.tolist(),
         "meter": str(grid.meter),
@@ -186,13 +195,16 @@ def _plain(grid: BeatGrid) -> dict[str, Any]:
         "confidence": grid.confidence,
         "downbeat_confidence": grid.downbeat_confidence,
         "source": grid.source,
+        **({"rival": {"beats": str(rival.beats), "confidence": rival.confidence}} if rival else {}),
     }
 
 
 def _grid(said: Mapping[str, Any] | None) -> BeatGrid | None:
     if said is None:
         return None
-    return BeatGrid(**{**said, "beats": np.array(said["beats"]), "meter": Meter.parse(said["meter"])})
+    rival = said.get("rival")
+    plain = {**said, "beats": np.array(said["beats"]), "meter": Meter.parse(said["meter"])}
+    return BeatGrid(**plain | ({"rival": Rival(Fraction(rival["beats"]), rival["confidence"])} if rival else {}))
 
 
 def _read(path: Path) -> tuple[Take, BeatGrid, dict[str, Any]]:

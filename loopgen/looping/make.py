@@ -18,10 +18,11 @@ from loopgen.looping.stretch import Gridded, stretch
 from loopgen.looping.track import track
 from loopgen.metrics import BOUNDS, clipped, evaluate, failed, usable
 from loopgen.music.audio import Audio
-from loopgen.music.beats import BeatGrid
+from loopgen.music.beats import BeatGrid, Rival
 from loopgen.music.loop import Loop, Span, Take
 from loopgen.music.request import LoopRequest
 from loopgen.music.tempo import beat_frames, counted, round_half_up
+from loopgen.music.turn import beat_one
 
 UNSURE = 0.5
 """Below this confidence the user is told that the beat, or which beat is one, may be wrong."""
@@ -130,7 +131,24 @@ def _describe_grid(grid: BeatGrid, gridded: Gridded, seamed: Seamed) -> dict[str
         "loop_start": start,
         "wobble_ms": round(1000 * grid.wobble, 3),
         "source": grid.source,
+        "rival": _describe_rival(_rival(grid, gridded, seamed)),
     }
+
+
+def _rival(grid: BeatGrid, gridded: Gridded, seamed: Seamed) -> Rival | None:
+    """The likeliest other beat 1 of the loop, in beats after its own, which need not be the grid's."""
+    if grid.rival is None:
+        return None
+    bar = grid.meter.beats
+    begins = (round(seamed.span.start / gridded.beat_frames) - gridded.downbeat) % bar
+    likeliest = (Rival(Fraction(0), grid.downbeat_confidence), grid.rival)
+    other = next(one for one in likeliest if one.beats % bar != begins)
+    return Rival((other.beats - begins) % bar, other.confidence)
+
+
+def _describe_rival(rival: Rival | None) -> dict[str, Any] | None:
+    """How many beats later, as text that says it exactly, and how likely."""
+    return {"beats": str(rival.beats), "confidence": round(rival.confidence, 4)} if rival else None
 
 
 def _describe_steps(gridded: Gridded, seamed: Seamed) -> dict[str, Any]:
@@ -163,10 +181,11 @@ def _weaknesses(
         yield "the loop is silent: the take holds no sound"
         return
     if grid.confidence < UNSURE:
-        yield f"{_BEAT_UNSURE} ({grid.confidence:.0%} sure): the loop may start off the beat"
+        other = _said("beat 1", _rival(grid, gridded, seamed), "the loop may start off the beat")
+        yield f"{_BEAT_UNSURE} ({grid.confidence:.0%} sure): {other}"
     elif grid.downbeat_confidence < UNSURE:
-        sure = f"{grid.downbeat_confidence:.0%} sure"
-        yield f"{_BAR_UNSURE} ({sure}): the loop may start on another beat of the bar"
+        other = _said("it", _rival(grid, gridded, seamed), "the loop may start on another beat of the bar")
+        yield f"{_BAR_UNSURE} ({grid.downbeat_confidence:.0%} sure): {other}"
     if seamed.pieces > 1:
         beats = round(seamed.span.frames / float(gridded.beat_frames))
         bars, rest = divmod(beats, request.meter.beats)
@@ -183,6 +202,14 @@ def _weaknesses(
     if faults:
         yield f"the take has no better stretch: the loop {' and '.join(faults)}"
     yield from seam_weaknesses(scores["seam"])
+
+
+def _said(what: str, rival: Rival | None, otherwise: str) -> str:
+    """Where else beat 1 may be and what to do then, or what there is to say ``otherwise``."""
+    if rival is None:
+        return otherwise
+    there = f"{beat_one(rival.beats)} ({rival.confidence:.0%})"
+    return f"{what} may be {there}; `loopgen rotate LOOP --beats {float(rival.beats):g}` turns it"
 
 
 def flaws(loop: Loop) -> list[str]:

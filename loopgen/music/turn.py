@@ -65,3 +65,12 @@ def later(beats: Fraction) -> str:
     size = abs(beats)
     fractions = {Fraction(1, 2): "half a beat", Fraction(1, 4): "a quarter of a beat", Fraction(1): "1 beat"}
     return f"{fractions.get(size) or f'{float(size):g} beats'} {'later' if beats > 0 else 'earlier'}"
+
+
+def beat_one(beats: Fraction) -> str:
+    """Where beat 1 lies after a turn by less than a bar and more than nothing, in words.
+
+    >>> beat_one(Fraction(2)), beat_one(Fraction(1, 2)), beat_one(Fraction(5, 2))
+    ('beat 3', 'half a beat later', '2.5 beats later')
+    """
+    return f"beat {beats + 1}" if beats.denominator == 1 else later(beats)
