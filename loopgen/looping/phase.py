@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from loopgen.looping.cell_features import chroma, hits, novelty
 from loopgen.looping.styles import style_evidence
 from loopgen.looping.tempo_fit import CELLS_PER_QUARTER, CellGrid
+from loopgen.looping.votes import votes_evidence
+from loopgen.music.beats import Votes
 from loopgen.music.tempo import Meter
 from loopgen.onsets import Flux
 
@@ -52,16 +54,20 @@ class BarPhase:
 
 
 def bar_phase(
-    mono: NDArray[np.float32], rate: int, flux: Flux, cells: CellGrid, meter: Meter, cue: float | None = None
-) -> BarPhase:
+    mono: NDArray[np.float32], rate: int, flux: Flux, cells: CellGrid, meter: Meter, cue: float | None = None,
+    votes: Votes | None = None,
+) -> BarPhase:  # fmt: skip
     """The likeliest start of the bar among the bar's cells; the beat is decided first, by the sum over its bars.
 
-    ``cue`` (seconds) is where a bar should begin by what the players were given; what is heard weighs against it.
+    ``cue`` (seconds) is where a bar should begin by what the players were given; ``votes`` are another listener's;
+    what is heard weighs against both.
     """
     step = round(CELLS_PER_QUARTER * float(meter.beat_quarters))
     score, drums = evidence(mono, rate, flux, cells, meter)
     if cue is not None:
         score = score + cue_evidence(cells, cue)
+    if votes is not None:
+        score = score + votes_evidence(cells, votes, len(score))
     posterior = np.exp(score - score.max())
     posterior /= posterior.sum()
     by_beat = np.array([posterior[k::step].sum() for k in range(step)])

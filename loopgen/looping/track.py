@@ -12,7 +12,7 @@ from loopgen.looping.phase import BarPhase, bar_phase
 from loopgen.looping.repeats import repeated_bar
 from loopgen.looping.tempo_fit import CELLS_PER_QUARTER, CellGrid, fit_cells, rough_period
 from loopgen.music.audio import Audio
-from loopgen.music.beats import BeatGrid
+from loopgen.music.beats import BeatGrid, Votes
 from loopgen.music.tempo import Meter
 from loopgen.onsets import Flux, Onsets, analysis_signal, attacks, signal_flux
 
@@ -38,6 +38,7 @@ def track(
     source_bpm: Fraction | None = None,
     downbeat: float | None = None,
     cue: float | None = None,
+    votes: Votes | None = None,
 ) -> BeatGrid:
     """Find the beats and bars of ``audio``; never raises for what the audio contains.
 
@@ -49,6 +50,7 @@ def track(
         source_bpm: the recording's tempo as the user knows it, to about two per cent.
         downbeat: an instant in seconds that the user says is beat 1 of a bar; fixes phase and bar.
         cue: an instant in seconds where a bar should begin by what the players were given, a count-in say: a prior.
+        votes: what another listener says of the recording: a prior.
 
     Returns:
         Beats that cover the take with at least one to spare on either side. ``confidence`` and
@@ -61,7 +63,7 @@ def track(
     if known is not None and (trusted or downbeat is not None):
         return known if downbeat is None else _with_downbeat(known, downbeat)
     heard = _analyse(
-        mono, rate, flux, onsets, 60 / float(source_bpm or bpm), source_bpm is not None, meter, downbeat, cue
+        mono, rate, flux, onsets, 60 / float(source_bpm or bpm), source_bpm is not None, meter, downbeat, cue, votes
     )
     if downbeat is None and cue is None:
         heard = _as_a_loop(heard, audio.seconds)
@@ -72,7 +74,7 @@ def track(
 
 def _analyse(
     mono: NDArray[np.float32], rate: int, flux: Flux, onsets: Onsets, quarter: float, is_sure: bool, meter: Meter,
-    downbeat: float | None, cue: float | None,
+    downbeat: float | None, cue: float | None, votes: Votes | None,
 ) -> BeatGrid:  # fmt: skip
     """The grid by what is heard; ``quarter`` is the expected length of a quarter note, well known if ``is_sure``."""
     seconds = len(mono) / rate
@@ -88,7 +90,7 @@ def _analyse(
         cells = _repeated(cells, mono, rate, onsets)
     if downbeat is not None:
         return _from_downbeat(cells, downbeat, meter, seconds)
-    phase = bar_phase(mono, rate, flux, cells, meter, cue)
+    phase = bar_phase(mono, rate, flux, cells, meter, cue, votes)
     return _beats(cells, phase, meter, seconds, _lateness(cells, phase.cell, meter))
 
 
