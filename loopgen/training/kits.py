@@ -41,10 +41,10 @@ def draw_kit(drums: Iterable[str], rate: int, rng: np.random.Generator) -> dict[
     semitones = rng.uniform(-4, 4) if rng.random() < 0.3 else rng.uniform(-1, 1)
     recorded = round(rate * 2 ** (-semitones / 12))  # played back at ``rate``, it sounds higher by that much
     reverb = None
-    if rng.random() < 0.45:
+    if rng.random() < 0.5:
         reverb = room(between(rng, (0.06, 0.7)), between(rng, (1500, 10_000)), rate, rng)
-        reverb *= between(rng, (0.05, 0.7))
-    ceiling = between(rng, (2500, 9000)) if rng.random() < 0.25 else None
+        reverb *= between(rng, (0.06, 0.9))
+    ceiling = between(rng, (2500, 9000)) if rng.random() < 0.2 else None
     played = rng.random() < 0.6
     kit = {}
     for name in sorted(drums):

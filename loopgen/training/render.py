@@ -21,11 +21,11 @@ RATE = 24_000
 """Frames a second of the training clips."""
 
 _DRUM_LEVELS = {
-    "kick": 0.0, "snare": -2.0, "clap": -4.0, "rim": -6.0, "hat": -11.0, "open_hat": -11.0, "ride": -12.0,
-    "crash": -8.0, "tom_high": -4.0, "tom_low": -4.0, "perc_1": -7.0, "perc_2": -7.0, "shaker": -12.0,
+    "kick": -2.0, "snare": 0.0, "clap": -2.0, "rim": -3.0, "hat": -7.0, "open_hat": -7.0, "ride": -8.0,
+    "crash": -5.0, "tom_high": -2.0, "tom_low": -2.0, "perc_1": -3.0, "perc_2": -3.0, "shaker": -8.0,
 }  # fmt: skip
 """Peaks in dB."""
-_PART_LEVELS = {"bass": 0.0, "chord": -3.0, "pad": -6.0, "arp": -4.0, "lead": -2.0}
+_PART_LEVELS = {"bass": -2.0, "chord": -2.0, "pad": -5.0, "arp": -3.0, "lead": -1.0}
 """RMS in dB, against each other."""
 _SPREAD = 8.0
 """dB by which any instrument may be louder or quieter than usual."""
@@ -85,17 +85,16 @@ def render(
     draw = rng.random()
     kind = "played" if wobble or draw >= 0.45 else "cut" if draw < 0.33 else "wrapped"
     if kind == "played":
-        time = _Time(
-            music.sixteenth, rng.uniform(0, music.sixteenths), wobble, rng.uniform(8, 16), rng.uniform(0, 2 * np.pi)
-        )
-        events = _around(music, time.start - _BEFORE / time.sixteenth, time.start + 1.1 * seconds / time.sixteenth)
+        start = _busy(music, seconds / music.sixteenth, rng.uniform(0, music.sixteenths, 8))
+        time = _Time(music.sixteenth, start, wobble, rng.uniform(8, 16), rng.uniform(0, 2 * np.pi))
+        events = _around(music, start - _BEFORE / time.sixteenth, start + 1.1 * seconds / time.sixteenth)
         audio = band.play(events, time, frames, None)
         first = int(np.floor(time.start / bar)) - 1
         last = first + int(1.1 * seconds / music.sixteenth / bar) + 4
         downbeats = time.seconds(bar * np.arange(first, last + 1))
     else:
         bars = int(rng.choice([n for n in (1, 2, 4, 8) if n <= music.bars]))
-        begin = bar * bars * int(rng.integers(music.bars // bars))
+        begin = _busy(music, bar * bars, bar * bars * rng.permutation(music.bars // bars))
         length = round(bars * bar * music.sixteenth * rate)
         time = _Time(length / rate / (bars * bar), begin, 0.0, 8.0, 0.0)
         events = _within(music, begin, begin + bars * bar)
@@ -110,6 +109,15 @@ def render(
     inside = np.searchsorted(downbeats, [0.0, seconds], side="right")
     audio = audio * np.float32(gain(rng.uniform(-12, 0)) / max(float(np.abs(audio).max(initial=0.0)), 1e-9))
     return Rendered(audio, downbeats[max(0, inside[0] - 1) : inside[1] + 1], kind)
+
+
+def _busy(music: Music, span: float, places: Numbers) -> float:
+    """The first of ``places`` that half as much as usual follows within ``span``: nobody asks where one is in rests."""
+    events = np.array([*(hit.place for hit in music.hits), *(note.place for note in music.notes)]) % music.sixteenths
+    rounds = events + music.sixteenths * np.arange(np.ceil(span / music.sixteenths) + 1)[:, None]
+    follow = np.array([np.sum((rounds >= place) & (rounds < place + span)) for place in places])
+    enough = follow >= 0.5 * len(events) * span / music.sixteenths
+    return float(places[int(np.argmax(enough if enough.any() else follow))])
 
 
 Events = tuple[list[Hit], list[Note]]
@@ -152,11 +160,11 @@ class _Band:
         self._kit = draw_kit({hit.drum for hit in music.hits}, rate, rng)
         self._desk = {part: _Strip(part, music.sixteenth, rng) for part in sorted({note.part for note in music.notes})}
         self._levels = {name: gain(_DRUM_LEVELS[name] + rng.uniform(-_SPREAD, _SPREAD)) for name in sorted(self._kit)}
-        self._touch = rng.uniform(0.8, 1.8)
+        self._touch = rng.uniform(0.5, 1.5)
         self._strum = rng.uniform(0.004, 0.03) if rng.random() < 0.25 else 0.0
         self._duck = (rng.uniform(0.4, 0.95), rng.uniform(0.06, 0.22)) if rng.random() < 0.3 else None
         self._balance = gain(rng.uniform(-13, 11))
-        self._squeeze = rng.uniform(0.2, 0.7) if rng.random() < 0.3 else 0.0
+        self._squeeze = rng.uniform(0.2, 0.75) if rng.random() < 0.45 else 0.0
         self._bits = int(rng.integers(6, 12)) if rng.random() < 0.12 else 0
         self._hold = int(rng.choice([2, 3])) if rng.random() < 0.06 else 1
 
