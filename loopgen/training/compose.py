@@ -54,7 +54,7 @@ def compose(rng: Rng, meter: Meter | None = None) -> Music:
     manner = feel(rng, meter, sixteenth, style.swung if style else 0, triplets)
     played = drumming(rng, felt, bars, style, texture == "one drum") if drums else Drumming({}, texture)
     names = _parts(rng, texture)
-    ground = Ground(felt, bars, harmony(rng, felt, bars), played.kicks())
+    ground = Ground(felt, bars, harmony(rng, felt, bars), played.kicks(), texture == "one part")
     end = float(bars * felt.cells)
     notes = [note for name in names for note in _notes(rng, manner, name, part(rng, name, ground), end)]
     name = played.style if drums else ", ".join(names)

@@ -21,19 +21,24 @@ Line = tuple[float, float, int, float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
-    """What a part plays over: the meter's pulses, the bars, the harmony, and where the kick falls."""
+    """What a part plays over: the meter's pulses, the bars, the harmony, and where the kick falls.
+
+    ``bare``: nobody else plays, so that the part itself has to make plain where the bar begins. Off-beats alone are
+    heard as beats.
+    """
 
     pulses: Pulses
     bars: int
     harmony: Harmony
     kicks: Array
+    bare: bool
 
 
 def part(rng: Rng, name: str, ground: Ground) -> list[Line]:
     """The notes of one of PARTS."""
     play = {"bass": bass, "chord": chords, "pad": pads, "arp": arpeggio, "lead": melody}[name]
     lines = [line for line in play(rng, ground) if line[1] > 0.05]
-    if rng.random() < 0.12 and ground.bars >= 8:  # comes in, or rests for a section
+    if rng.random() < 0.12 and ground.bars >= 8 and not ground.bare:  # comes in, or rests for a section
         bar = 4 * int(rng.integers(1, max(2, ground.bars // 4))) * ground.pulses.cells
         length = 4 * ground.pulses.cells if rng.random() < 0.5 else bar
         lines = [line for line in lines if not bar - length <= line[0] < bar - 1e-6] or lines
@@ -61,10 +66,7 @@ def bass(rng: Rng, ground: Ground) -> list[Line]:
     for bar in range(ground.bars):
         notes = figures[bar % len(figures)]
         if with_kick:
-            inside = ground.kicks[(ground.kicks >= bar * cells - 1e-6) & (ground.kicks < (bar + 1) * cells - 1e-6)]
-            starts = (inside - bar * cells).tolist() or [0.0]
-            ends = [*starts[1:], float(cells)]
-            notes = [(a, min(b - a, 6.0)) for a, b in zip(starts, ends, strict=True)]
+            notes = _with_kick(ground, bar)
         for number, (start, length) in enumerate(notes):
             place = bar * cells + start
             degree = 0 if manner == 4 else harmony.degree(place)
@@ -119,12 +121,12 @@ def chords(rng: Rng, ground: Ground) -> list[Line]:
     """Stabs, strums, skanks and comping; a bass note on one and chords after it; broken chords."""
     pulses, harmony, cells = ground.pulses, ground.harmony, ground.pulses.cells
     figures = _figures(rng, ground, "chord")
-    early = float(rng.choice([0, 1, 2])) if rng.random() < 0.2 else 0.0
+    early = float(rng.choice([0, 1, 2])) if rng.random() < 0.2 and not ground.bare else 0.0
     tones = _tones(rng)
     strum = float(rng.uniform(0.02, 0.25)) if rng.random() < 0.3 else 0.0
     accents, short = _accents(rng, pulses), float(rng.uniform(0.3, 1)) if rng.random() < 0.5 else 1.0
     habit = rng.random()
-    comping = rng.random() < 0.15
+    comping, with_kick = rng.random() < 0.15, len(ground.kicks) > 0 and habit > 0.92
     lines: list[Line] = []
     for bar in range(ground.bars):
         if habit < 0.12 and len(pulses.starts) > 1:  # a bass note, then chords
@@ -134,7 +136,7 @@ def chords(rng: Rng, ground: Ground) -> list[Line]:
         elif habit < 0.2:  # broken
             notes = [(float(start), 2.0) for start in range(0, cells, 2)]
         else:
-            notes = figures[bar % len(figures)]
+            notes = _with_kick(ground, bar) if with_kick else figures[bar % len(figures)]
         if comping and bar % 2:
             notes = [note for note in notes if rng.random() < 0.75]
         for number, (start, length) in enumerate(notes):
@@ -157,7 +159,7 @@ def pads(rng: Rng, ground: Ground) -> list[Line]:
     if rng.random() < 0.4:
         places = sorted({*places, *(float(bar * cells) for bar in range(ground.bars))})
     ends = [*places[1:], float(ground.bars * cells)]
-    early = float(rng.choice([1, 2])) if rng.random() < 0.12 else 0.0
+    early = float(rng.choice([1, 2])) if rng.random() < 0.12 and not ground.bare else 0.0
     tones = _tones(rng)
     lines: list[Line] = []
     for start, end in zip(places, ends, strict=True):
@@ -198,7 +200,7 @@ def arpeggio(rng: Rng, ground: Ground) -> list[Line]:
         sequence = [0 if k else 7 for k in range(cycle)]
     gate = rng.random(16) < (1.0 if rng.random() < 0.6 else rng.uniform(0.5, 0.95))
     gate[0] = True
-    anew, accents = rng.random() < 0.65, _accents(rng, pulses)
+    anew, accents = rng.random() < (0.9 if ground.bare else 0.65), _accents(rng, pulses)
     lowest = int(rng.choice([48, 55, 60, 67]))
     length = step * float(rng.uniform(0.4, 1.2))
     lines: list[Line] = []
@@ -242,7 +244,7 @@ def melody(rng: Rng, ground: Ground) -> list[Line]:
 
 def _motif(rng: Rng, ground: Ground, count: int) -> list[tuple[float, float, int]]:
     """A bar of melody: (start, length, step of the melody's scale), mostly by step, ending on a longer note."""
-    notes = figure(rng, ground.pulses, "lead")
+    notes = _grounded(rng, ground, "lead")
     if rng.random() < 0.3 and len(notes) > 2:  # breathes before the bar is over
         notes = notes[: int(rng.integers(1, len(notes)))]
     if rng.random() < 0.06:  # triplets against the rest
@@ -261,11 +263,11 @@ def _motif(rng: Rng, ground: Ground, count: int) -> list[tuple[float, float, int
 
 def _figures(rng: Rng, ground: Ground, name: str) -> list[Figure]:
     """The bars that a part goes round in: one, one with another ending, or two of its own."""
-    first = figure(rng, ground.pulses, name)
+    first = _grounded(rng, ground, name)
     habit = rng.random()
     if habit < 0.55:
         return [first]
-    other = figure(rng, ground.pulses, name)
+    other = _grounded(rng, ground, name)
     half = ground.pulses.middle or ground.pulses.cells
     mixed = [(a, min(n, half - a)) for a, n in first if a < half] + [(a, n) for a, n in other if a >= half]
     if habit < 0.75:
@@ -273,6 +275,24 @@ def _figures(rng: Rng, ground: Ground, name: str) -> list[Figure]:
     if habit < 0.88:
         return [first, first, first, mixed or first]
     return [first, other]
+
+
+def _with_kick(ground: Ground, bar: int) -> Figure:
+    """The kick's own rhythm in a bar; a note on the first beat where it rests."""
+    cells = ground.pulses.cells
+    inside = ground.kicks[(ground.kicks >= bar * cells - 1e-6) & (ground.kicks < (bar + 1) * cells - 1e-6)]
+    starts = (inside - bar * cells).tolist() or [0.0]
+    return [(a, min(b - a, 6.0)) for a, b in zip(starts, [*starts[1:], float(cells)], strict=True)]
+
+
+def _grounded(rng: Rng, ground: Ground, name: str) -> Figure:
+    """A figure; one with a note on the bar line where the part is bare."""
+    found = figure(rng, ground.pulses, name)
+    for _ in range(8 if ground.bare else 0):
+        if found and found[0][0] == 0:
+            break
+        found = figure(rng, ground.pulses, name)
+    return found
 
 
 def _accents(rng: Rng, pulses: Pulses) -> Array:

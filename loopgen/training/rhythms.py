@@ -44,16 +44,11 @@ def drumming(rng: Rng, pulses: Pulses, bars: int, style: Style | None, alone: bo
     else:
         name, pattern = style.name, drawn(rng, style)
     steps = next(iter(pattern.values())).shape[1]
-    weights = np.interp(np.arange(steps) * pulses.cells / steps, np.arange(pulses.cells), pulses.weights())
-    if steps != pulses.cells:
-        beats = np.round(np.array(pulses.starts) * steps / pulses.cells).astype(int)
-        weights = np.full(steps, 0.25)
-        weights[beats] = 0.6
-        weights[0] = 1.0
-    pattern = _one(rng, pattern) if alone else _arranged(rng, pattern, steps)
+    weights = pulses.weights() if steps == pulses.cells else _weights(pulses, steps)
+    pattern = _one(rng, pattern, weights) if alone else _arranged(rng, pattern, steps)
     pattern = {drum: _accented(rng, drum, levels, weights) for drum, levels in pattern.items()}
-    if rng.random() < 0.65:
-        pattern = mutated(rng, pattern, float(rng.uniform(0.03, 0.35)))
+    if rng.random() < 0.6:
+        pattern = mutated(rng, pattern, float(rng.uniform(0.02, 0.3)))
     played = _form(rng, pattern, bars)
     if rng.random() < 0.3:
         _unsteady(rng, played, float(rng.uniform(0.02, 0.12)))
@@ -169,7 +164,7 @@ def celled(rng: Rng, pulses: Pulses) -> Array:
 
 
 def mutated(rng: Rng, pattern: Pattern, amount: float) -> Pattern:
-    """Strokes left out, moved or added; the first low stroke of the bar mostly stays."""
+    """Strokes left out, moved or added; the first low stroke of the bar mostly stays, an instrument's alone always."""
     out = {}
     for drum, levels in pattern.items():
         fate = rng.random(levels.shape)
@@ -177,7 +172,7 @@ def mutated(rng: Rng, pattern: Pattern, amount: float) -> Pattern:
         moved = (fate >= 0.3 * amount) & (fate < 0.6 * amount) & (levels > 0)
         if drum in ("hat", "ride", "shaker"):
             moved[:] = False
-        if drum in ("kick", "tom_low") and rng.random() < 0.9:
+        if len(pattern) == 1 or (drum in ("kick", "tom_low") and rng.random() < 0.95):
             lost[:, 0] = moved[:, 0] = False
         added = (fate < 0.1 * amount) & (levels == 0)
         new = np.where(lost | moved, 0.0, levels)
@@ -186,6 +181,14 @@ def mutated(rng: Rng, pattern: Pattern, amount: float) -> Pattern:
         new = np.maximum(new, np.roll(np.where(moved, levels, 0.0).ravel(), shift).reshape(levels.shape))
         out[drum] = new
     return out
+
+
+def _weights(pulses: Pulses, steps: int) -> Array:
+    """Metrical weight of each step where steps are not sixteenths."""
+    weights = np.full(steps, 0.25)
+    weights[np.round(np.array(pulses.starts) * steps / pulses.cells).astype(int)] = 0.6
+    weights[0] = 1.0
+    return weights
 
 
 def _chance(rng: Rng, probability: Array) -> Array:
@@ -208,15 +211,30 @@ def _ticks(rng: Rng, pulses: Pulses) -> Array:
     return ticks * (rng.random(pulses.cells) < 0.95)
 
 
-def _one(rng: Rng, pattern: Pattern) -> Pattern:
-    told = [drum for drum in pattern if pattern[drum].any()]
-    drum = told[int(rng.integers(len(told)))]
-    return {drum: pattern[drum]}
+def _one(rng: Rng, pattern: Pattern, weights: Array) -> Pattern:
+    """One instrument that alone says where the bar begins: it plays on the first beat, or backbeats.
+
+    Off-beats, a clave from its middle or a lone stroke on three would be heard as beat 1.
+    """
+    pulses = weights > 0.5
+    told = [
+        drum
+        for drum, levels in pattern.items()
+        if levels[:, 0].any() or (levels[:, pulses].sum() >= 2 * len(levels) and not (levels[:, ~pulses] > 0.5).any())
+    ]
+    drum = told[int(rng.integers(len(told)))] if told else next(iter(pattern))
+    levels = pattern[drum]
+    if not told:
+        levels[:, 0] = 1
+    return {drum: levels}
 
 
 def _arranged(rng: Rng, pattern: Pattern, steps: int) -> Pattern:
     """With instruments missing, swapped for others, or joined by one of their own mind."""
-    kept = {drum: levels for drum, levels in pattern.items() if rng.random() > 0.1} or dict(pattern)
+    low = ("kick", "tom_low")
+    kept = {drum: levels for drum, levels in pattern.items() if rng.random() > (0.06 if drum in low else 0.12)} or dict(
+        pattern
+    )
     swaps = {"snare": ("clap", "rim", "perc_1", "tom_high"), "kick": ("tom_low",), "hat": ("shaker", "ride", "perc_2")}
     for drum, others in swaps.items():
         other = others[int(rng.integers(len(others)))]
@@ -255,7 +273,7 @@ def _form(rng: Rng, pattern: Pattern, bars: int) -> Pattern:
     form = ("A", "A", "A", "AB", "AAAB", "AABA", "AABC", "AAAAAAAB")[int(rng.integers(8))]
     other = {"A": pattern}
     for letter in sorted(set(form) - {"A"}):
-        other[letter] = mutated(rng, pattern, float(rng.uniform(0.15, 0.7)))
+        other[letter] = mutated(rng, pattern, float(rng.uniform(0.1, 0.55)))
     turn = int(rng.integers(len(form)))
     out = {}
     for drum in pattern:
@@ -277,14 +295,12 @@ def _entries(rng: Rng, played: Pattern) -> None:
     """An instrument or two that come in or leave half way, at a bar that starts a section."""
     drums = list(played)
     for _ in range(int(rng.integers(1, 3))):
-        levels = played[drums[int(rng.integers(len(drums)))]]
-        bar = 4 * int(rng.integers(1, max(2, len(levels) // 4)))
-        if rng.random() < 0.7:
-            levels[:bar] = 0
-        else:
-            levels[bar:] = 0
-    if not any(levels.any() for levels in played.values()):
-        played[drums[0]][:, 0] = 1
+        drum = drums[int(rng.integers(len(drums)))]
+        bar = 4 * int(rng.integers(1, max(2, len(played[drum]) // 4)))
+        resting = slice(0, bar) if rng.random() < 0.7 else slice(bar, None)
+        others = sum(levels[resting].sum(axis=1) for other, levels in played.items() if other != drum)
+        if np.all(others > 0):  # somebody goes on in every bar
+            played[drum][resting] = 0
 
 
 def _fills(rng: Rng, played: Pattern, section: int, offset: int) -> None:
