@@ -200,6 +200,19 @@ class Client:
         more = (bars,) if start is None else (bars, start)
         yield from self._follow("/loopgen/retempo", (loop, tempo, *more), progress, accepted, timeout)
 
+    def rotate(
+        self,
+        loop: str,
+        beats: str | float | None = None,
+        *,
+        progress: Callable[[float, str], None] | None = None,
+        accepted: Callable[[str, int], None] | None = None,
+        timeout: float = 600.0,
+    ) -> Iterator[Done]:
+        """Turn a loop so that what is ``beats`` later becomes its beat 1; None: the runner-up. Raises as `generate`."""
+        more = () if beats is None else (beats,)
+        yield from self._follow("/loopgen/rotate", (loop, *more), progress, accepted, timeout)
+
     def cancel(self, job: str) -> None:
         """Stop a job; returns at once."""
         self.send("/loopgen/cancel", job)

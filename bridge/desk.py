@@ -15,8 +15,10 @@ from bridge.post import Post
 from bridge.protocol import Call
 from bridge.session import Session
 from loopgen.errors import InvalidRequest, UnknownJob
-from loopgen.jobs import From, Generate, Job, Jobs, Retempo
+from loopgen.jobs import From, Generate, Job, Jobs, Retempo, Rotate, Work
 from loopgen.music.tempo import check_bars
+
+_ADDRESSES = {Generate: "/loopgen/generate", Retempo: "/loopgen/retempo", Rotate: "/loopgen/rotate"}
 
 
 @dataclass(slots=True)
@@ -73,18 +75,29 @@ class Desk:
             work = Retempo(loops, call.values["bpm"], folder, bars, None if start == "" else start)
             self._submit(work, call, sender)
 
+    def rotate(self, call: Call, sender: Sender) -> None:
+        """Take an order for another beat 1."""
+        if not self._repeated(call, sender):
+            beats = call.values["beats"]
+            loop = self._loop(_bare(call.values["loop"]))
+            self._submit(Rotate(loop, None if beats == "" else beats, self._session["folder"] or ""), call, sender)
+
     def _loops(self, named: str, sender: Sender) -> tuple[str, ...]:
         """The files that an order names, or what it says where that is unknown here; raises ``InvalidRequest``."""
-        if named == protocol.ALL:
-            if not sender.owner.loops:
-                raise InvalidRequest("loop", named, "a loop's name: you had none made since you came")
-            return tuple(sender.owner.loops)
+        if named != protocol.ALL:
+            return (self._loop(named),)
+        if not sender.owner.loops:
+            raise InvalidRequest("loop", named, "a loop's name: you had none made since you came")
+        return tuple(sender.owner.loops)
+
+    def _loop(self, named: str) -> str:
+        """The file that an order names, or what it says where that is unknown here."""
         with suppress(UnknownJob):
             job, _, number = named.partition("/")
             variation = int(number) if number.isascii() and number.isdigit() else 1
             made = (loop.path for loop in self._jobs.find(job).delivered if loop.variation == variation)
-            return (next(made, named),)
-        return (named,)
+            return next(made, named)
+        return named
 
     def _repeated(self, call: Call, sender: Sender) -> bool:
         """Whether this is an order once more; then it is answered with where that stands.
@@ -105,7 +118,7 @@ class Desk:
         self._tell(job, req, sender.replies)
         return True
 
-    def _submit(self, work: Generate | Retempo, call: Call, sender: Sender) -> None:
+    def _submit(self, work: Work, call: Call, sender: Sender) -> None:
         req = call.values["req"]
         job = self._jobs.submit(work)
         sender.peer.remember(req, job.id, _contents(call))
@@ -150,8 +163,11 @@ class Desk:
         while order.delivered < len(job.delivered):
             said = _done(job, order.delivered, order.req)
             datagram = self._post.answer(order.replies, *said)
+            path = job.delivered[order.delivered].path
             if isinstance(job.work, Generate):
-                order.owner.loops[job.delivered[order.delivered].path] = None
+                order.owner.loops[path] = None
+            elif isinstance(job.work, Rotate):
+                order.owner.turned(str(job.work.loop), path)
             order.delivered += 1
             self._outbox.put(job.id, order.delivered, datagram, order.replies, now)
             self._post.publish("jobs", *said, but=order.replies)
@@ -223,5 +239,4 @@ def _done(job: Job, number: int, req: str) -> tuple[Any, ...]:
 def _end(job: Job, req: str) -> tuple[Any, ...]:
     if job.state == "cancelled":
         return "cancelled", job.id, req
-    address = "/loopgen/retempo" if isinstance(job.work, Retempo) else "/loopgen/generate"
-    return "error", req, job.code, job.message, address
+    return "error", req, job.code, job.message, _ADDRESSES[type(job.work)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any, TypeGuard
 from unicodedata import category
 
@@ -18,6 +19,7 @@ from loopgen.music.names import check_name
 from loopgen.music.request import FADE_MAX, SEED_MAX, STRETCHERS, TAKES_MAX, VARIATIONS_MAX
 from loopgen.music.sampling import PROMPT_CHARACTERS
 from loopgen.music.tempo import BARS_RANGE, RATE_RANGE, Meter, format_bpm, parse_bpm
+from loopgen.music.turn import parse_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,15 @@ def read_tempo(value: Value) -> Fraction:
     if isinstance(value, float):
         value = round(value, 3)
     return parse_bpm(value if isinstance(value, str | int | float) else str(value), "tempo")
+
+
+def read_turn(name: str, value: Value) -> Fraction:
+    """How many beats later beat 1 is to be, in quarters of a beat; raises ``InvalidRequest``.
+
+    >>> read_turn("beats", -1.0), read_turn("beats", "1/2")
+    (Fraction(-1, 1), Fraction(1, 2))
+    """
+    return parse_turn("nothing" if value is None else value, name)
 
 
 def _whole(name: str, low: int, high: int) -> Callable[[Value], int]:
@@ -182,6 +193,9 @@ FIELDS = (
     Field("num", "the meter's numerator, for senders that have it apart", _whole("num", 1, 64), "i", session=False),
     Field("den", "its denominator", _whole("den", 1, 64), "i", session=False),
 )
+
+BEATS = Field("beats", "how much later beat 1 is to be, like 2, -1 or 1/2", partial(read_turn, "beats"))
+"""Of ``loopgen send rotate``."""
 
 BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS}
 SESSION = tuple(field for field in FIELDS if field.session)

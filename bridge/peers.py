@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from bridge.clips import Clips
@@ -58,6 +59,10 @@ class Peer:
         """Note which job a request has become, so that its repeat becomes no second one."""
         if req:
             self.requests[req] = job, contents
+
+    def turned(self, loop: str, path: str) -> None:
+        """One of its loops, by path or file name, was turned: the turned one takes its place."""
+        self.loops = Recent((path if loop in (old, Path(old).name) else old, None) for old in self.loops)
 
 
 @dataclass(frozen=True, slots=True)

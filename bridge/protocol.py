@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-from bridge.fields import BY_NAME, FIELDS, SESSION, Field, number, read_tempo, text, whole
+from bridge.fields import BY_NAME, FIELDS, SESSION, Field, number, read_tempo, read_turn, text, whole
 from bridge.wire import BYTES_IN, BYTES_OUT, Malformed, Message, Value, encode
 
 VERSION = 1
@@ -119,6 +119,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[str, Value], Any]]] = {
     "offset": ("i", partial(whole, low=-100_000, high=100_000)),
     "midi": ("i", partial(whole, low=0, high=127)),
     "beats": ("f", partial(number, low=0, high=100_000)),
+    "turn": ("f", lambda name, value: "" if value == "" else read_turn(name, value)),
     "any": ("", lambda name, value: value),
 }
 """Kinds of arguments: OSC type as documented, and how they are read. Numbers are taken as i, f, d and h."""
@@ -170,8 +171,12 @@ COMMANDS: Mapping[str, Command] = {command.address: command for command in (
              "cancelled",
              "the kept take of a job (`id`, `id/2` for its second loop) or of a loop's file name below the output "
              f"root, on another tempo; of `{ALL}`, every loop that you had generated, in the order they were made, "
-             "each one variation of the job; bars: so many (0: as before); start: the beat of the take that becomes "
-             "beat 1, counted from where its first loop begins"),
+             "as you have turned them, each one variation of the job; bars: so many (0: as before); start: the beat of "
+             "the take that becomes beat 1, counted from where its first loop begins"),
+    _command("rotate", "req:key loop:name beats:turn=", "accepted progress done error cancelled",
+             "a loop, named as for `retempo`, turned so that what sounds so many beats later becomes its beat 1, "
+             "earlier below 0; in quarters of a beat, a number or text like `1/2`; left out: to the second likeliest "
+             "beat 1, where the loop's file names one, as the `summary` of a loop does whose beat 1 is in doubt"),
     _command("cancel", "job:key", "cancelled done error", "stop a job; one that has ended answers with its end"),
     _command("copy", "req:key job:key variation:count=1", "ok",
              "put the path of a job's loop on the clipboard of the machine that the server runs on"),
@@ -228,7 +233,7 @@ CODES: Mapping[str, str] = {
     "invalid_request": "a value out of range; the message says which, and what can be given",
     "melody_unknown": "no clip of this id was begun",
     "melody_incomplete": "notes are missing; the message names the first offset",
-    "audio_unreadable": "no such file in the inbox, or not one that can be read as a melody",
+    "audio_unreadable": "no such file, in the inbox or of a loop, or not one that can be read",
     "preset_unusable": "no such preset, or its file is broken",
     "engine_unavailable": "no such engine, or its parts are not installed",
     "no_clipboard": "the path could not be put on a clipboard; the message holds it",

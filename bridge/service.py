@@ -25,7 +25,7 @@ from bridge.wire import BYTES_IN, Malformed, Message, decode
 from loopgen import __version__
 from loopgen.engines.base import Playable
 from loopgen.errors import Busy, LoopgenError
-from loopgen.jobs import Job, Jobs, Retempo
+from loopgen.jobs import Generate, Job, Jobs
 from loopgen.music.melody import Melody
 
 TOPICS = ("state", "jobs", "traffic")
@@ -67,6 +67,7 @@ class Service:
             "melody_file": self._melody_file,
             "generate": desk.generate,
             "retempo": desk.retempo,
+            "rotate": desk.rotate,
             "cancel": desk.cancel,
             "job": desk.job,
             "ack": desk.ack,
@@ -223,8 +224,8 @@ class Service:
 
     def _asked_by(self, job_id: str) -> dict[str, Any]:
         work = self._jobs.find(job_id).work
-        if isinstance(work, Retempo):
-            raise Misused("invalid_request", f"job: {job_id} laid a loop on another tempo; give the job that made it")
+        if not isinstance(work, Generate):
+            raise Misused("invalid_request", f"job: {job_id} only changed a loop; give the job that made it")
         return dict(work.asked)
 
     def _preset_load(self, call: Call, sender: Sender) -> None:

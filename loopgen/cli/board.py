@@ -10,7 +10,7 @@ from loopgen.cli.common import CLIENT_NAME, clean
 
 if TYPE_CHECKING:
     from bridge.service import Notice
-    from loopgen.jobs import Delivered, Generate, Job, Retempo
+    from loopgen.jobs import Delivered, Job, Work
 
 CLIENTS_MAX = 256
 LINES_A_SECOND = 10
@@ -132,10 +132,12 @@ class Board:
         return ", ".join(parts)
 
 
-def title(work: Generate | Retempo) -> str:
+def title(work: Work) -> str:
     """What a job was asked for, in a line."""
-    from loopgen.jobs import Retempo
+    from loopgen.jobs import Retempo, Rotate
 
+    if isinstance(work, Rotate):
+        return clean(work.title)
     if isinstance(work, Retempo):
         what = work.loops[0] if len(work.loops) == 1 else f"{len(work.loops)} loops"
         return clean(f"{what} at {_tempo(work.bpm)}")

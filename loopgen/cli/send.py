@@ -54,7 +54,15 @@ def add(commands: Commands[Parser]) -> None:
     retempo.add_argument("loop", metavar="LOOP", help="a job (for its second loop: JOB/2), or the file name of a loop")
     retempo.add_argument("words", nargs="+", metavar=WORDS, help="the new tempo=BPM, and bars=N if they are to change")
     retempo.add_argument("--start", type=int, metavar="BEATS", help="the beat of the take that becomes beat 1")
-    for command in (generate, retempo):
+    rotate = _add(actions, "rotate", _rotate, "turn a loop, so that another beat is its beat 1: LOOP beats=2")
+    rotate.add_argument("loop", metavar="LOOP", help="as for `retempo`")
+    rotate.add_argument(
+        "words",
+        nargs="*",
+        metavar=WORDS,
+        help="beats=N: so much later, like 2 or 1/2, earlier below 0; else its runner-up",
+    )
+    for command in (generate, retempo, rotate):
         command.add_argument(
             "--timeout", type=_seconds, default=600.0, metavar="SECONDS", help="give up waiting after so long (600)"
         )
@@ -157,6 +165,15 @@ def _retempo(options: argparse.Namespace) -> None:
     told = {"bars": int(fields.get("bars") or 0), "start": options.start}
     with _client(options) as client:
         _deliver(options, client, lambda **hooks: client.retempo(options.loop, str(fields["tempo"]), **told, **hooks))
+
+
+def _rotate(options: argparse.Namespace) -> None:
+    from bridge.fields import BEATS
+
+    given = words.read(options.words, [BEATS])
+    beats = str(BEATS.read(given["beats"])) if "beats" in given else None
+    with _client(options) as client:
+        _deliver(options, client, lambda **hooks: client.rotate(options.loop, beats, **hooks))
 
 
 def _deliver(options: argparse.Namespace, client: Client, ask: Callable[..., Iterator[Done]]) -> None:

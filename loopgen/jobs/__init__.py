@@ -14,9 +14,9 @@ from pathlib import Path
 from loopgen.engines.base import Hardware
 from loopgen.jobs.supervisor import Supervisor
 from loopgen.jobs.table import Job, Table
-from loopgen.worker.messages import Delivered, From, Generate, Retempo, Setup
+from loopgen.worker.messages import Delivered, From, Generate, Retempo, Rotate, Setup, Work
 
-__all__ = ["Delivered", "From", "Generate", "Job", "Jobs", "Retempo"]
+__all__ = ["Delivered", "From", "Generate", "Job", "Jobs", "Retempo", "Rotate", "Work"]
 
 
 class Jobs:
@@ -77,7 +77,7 @@ class Jobs:
         """Start the supervisor, which starts the worker, which warms up; returns at once."""
         self._thread.start()
 
-    def submit(self, work: Generate | Retempo) -> Job:
+    def submit(self, work: Work) -> Job:
         """Put a job into the queue; never blocks. Raises ``Busy`` where ``limit`` jobs wait, or after ``close``."""
         return self._table.add(work)
 

@@ -10,7 +10,7 @@ from multiprocessing import Pipe
 from typing import Literal
 
 from loopgen.errors import Busy, Cancelled, UnknownJob
-from loopgen.worker.messages import Delivered, Generate, Retempo
+from loopgen.worker.messages import Delivered, Generate, Work
 
 REMEMBERED = 1_000
 """So many ended jobs can still be asked for."""
@@ -29,7 +29,7 @@ class Job:
     """
 
     id: str
-    work: Generate | Retempo
+    work: Work
     state: State
     fraction: float
     stage: str
@@ -56,7 +56,7 @@ class Entry:
     """A job as the table keeps it."""
 
     id: str
-    work: Generate | Retempo
+    work: Work
     state: State = "queued"
     fraction: float = 0.0
     stage: str = "waiting"
@@ -84,7 +84,7 @@ class Table:
         self.is_closed = False
         self.bell, self._button = Pipe(duplex=False)
 
-    def add(self, work: Generate | Retempo) -> Job:
+    def add(self, work: Work) -> Job:
         """Put a job at the end of the queue; raises ``Busy``."""
         if isinstance(work, Generate):
             work = replace(work, asked=dict(work.asked))  # as it is now, and fit to travel

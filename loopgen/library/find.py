@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from loopgen.errors import InvalidRequest
+from loopgen.music.beats import Rival
 from loopgen.music.key import SCALES, Key
 from loopgen.music.tempo import BPM_RANGE, Meter, check_bars
 
@@ -42,6 +43,7 @@ class Entry:
         trashed: it lies in the library's trash. ``away``: its drive or folder is not there now.
         has_take: the take that it was made of is kept.
         copies: files that hold the same samples, this one counted.
+        rival: where else its beat 1 may well be.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Entry:
     has_take: bool = False
     away: bool = False
     copies: int = 1
+    rival: Rival | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +303,7 @@ def entry(row: sqlite3.Row, folder: Path) -> Entry:
         more["has_take"],
         row["state"] in (AWAY, GONE),
         row["copies"],
+        Rival(Fraction(rival[0]), rival[1]) if (rival := more.get("rival")) else None,
     )
 
 

@@ -17,13 +17,18 @@ from loopgen.library.marks import Marks, broken_sidecar, sidecar_marks
 from loopgen.library.recall import recall
 from loopgen.library.takes import FOLDER, take_of
 from loopgen.music.audio import Audio
+from loopgen.music.beats import Rival
 from loopgen.music.key import Key
 from loopgen.music.tempo import Meter, bar_seconds
+from loopgen.music.turn import beat_one, parse_turn
 from loopgen.wav import encode
 
 _BLOCK = 1 << 18
 _NEAR = Fraction(1, 50)
 """A loop that is so much of a bar longer or shorter than whole bars has that many."""
+
+_WORTH_NAMING = 0.05
+"""A second likeliest beat 1 that is less probable is passed over."""
 
 _EXACT = Fraction(1, 1000)
 """A file that is so much of its length longer or shorter than whole beats was cut on them."""
@@ -34,7 +39,7 @@ class Reading:
     """What a file is; ``problem`` says in one line why it could not be read, or what beside it could not.
 
     ``id`` is empty where the file is no audio that can be used. Tempo, bars and key are None where nothing says them;
-    ``heard`` says that a tempo was looked for in the sound, found or not.
+    ``heard`` says that a tempo was looked for in the sound, found or not; ``rival`` where else beat 1 may well be.
     """
 
     path: Path
@@ -59,6 +64,7 @@ class Reading:
     marks: Marks = field(default_factory=Marks)
     take: str | None = None
     heard: bool = False
+    rival: Rival | None = None
 
     @property
     def seconds(self) -> float:
@@ -101,11 +107,12 @@ def describe(path: Path, audio: Audio) -> Reading:
         audio.rate,
         audio.channels,
         warnings,
-        warnings[0] if warnings else _summary(recipe),
+        warnings[0] if warnings else summary_of(recipe),
         "loopgen" if "loopgen" in recipe else "foreign",
         take is not None and take_file(path, take).exists(),
         sidecar_marks(path),
         take,
+        rival=_rival(recipe),
     )
 
 
@@ -151,16 +158,26 @@ def _whole_bars(audio: Audio, bpm: Fraction | None, meter: Meter) -> int | None:
     return whole if 1 <= whole <= 256 and abs(bars - whole) <= _NEAR else None
 
 
-def _summary(recipe: Mapping[str, Any]) -> str:
-    """What is known to be good, of a loop without warnings."""
+def summary_of(recipe: Mapping[str, Any]) -> str:
+    """What is known to be good, of a loop without warnings, and which beat else may be one, in a line."""
     sure = _mapping(recipe.get("grid")).get("downbeat_confidence")
     loudness = _mapping(_mapping(recipe.get("scores")).get("level")).get("loudness")
     said = ["seam clean"] if _mapping(_mapping(recipe.get("scores")).get("seam")).get("passes") else []
     if isinstance(sure, int | float):
-        said.append("beat 1 certain" if sure >= 0.995 else f"beat 1 {sure:.0%} sure")
+        rival = _rival(recipe) if sure < 0.995 else None
+        other = f", else {beat_one(rival.beats)} ({rival.confidence:.0%})" if rival else ""
+        said.append("beat 1 certain" if sure >= 0.995 else f"beat 1 {sure:.0%} sure{other}")
     if isinstance(loudness, int | float):
         said.append(f"{loudness:.1f} LUFS")
     return ", ".join(said)
+
+
+def _rival(recipe: Mapping[str, Any]) -> Rival | None:
+    said = _mapping(_mapping(recipe.get("grid")).get("rival"))
+    with suppress(LoopgenError, TypeError, ValueError, KeyError, OverflowError):  # it is anybody's text
+        rival = Rival(parse_turn(said["beats"]), float(said["confidence"]))
+        return rival if rival.beats > 0 and _WORTH_NAMING <= rival.confidence <= 1 else None
+    return None
 
 
 def _key(value: object) -> str | None:

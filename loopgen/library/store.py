@@ -65,6 +65,7 @@ def _facts(reading: Reading) -> str:
         "has_take": reading.has_take,
         "take": reading.take,
         "heard": reading.heard,
+        "rival": [str(reading.rival.beats), reading.rival.confidence] if reading.rival else None,
     }
     return json.dumps(facts, ensure_ascii=False)
 

@@ -41,6 +41,7 @@ from loopgen.worker.messages import (
     Progress,
     Ready,
     Retempo,
+    Rotate,
     Setup,
     Stop,
     Writing,
@@ -125,6 +126,8 @@ class _Worker:
                 self._generate(order.job, order.work, checkpoint)
             elif isinstance(order.work, Retempo):
                 self._retempo(order.job, order.work, checkpoint)
+            elif isinstance(order.work, Rotate):
+                self._rotate(order.job, order.work, checkpoint)
             else:
                 self._warm_up(checkpoint)
         except (Exception, SystemExit) as error:
@@ -220,14 +223,35 @@ class _Worker:
                 self._send(Noted(job, (f"the takes of {missing} of {len(work.loops)} loops are not kept any more",)))
             self._deliver(job, work.folder, loop, number + 1, checkpoint, of=len(there))
 
-    def _deliver(self, job: str, folder: str, loop: Loop, variation: int, checkpoint: _Checkpoint, *, of: int) -> None:
+    def _rotate(self, job: str, work: Rotate, checkpoint: _Checkpoint) -> None:
+        from loopgen.rotate import own_format, rotate
+
+        path = work.loop if isinstance(work.loop, Path) else self._takes.path(work.loop)
+        check_folder(self._folder(work.folder))
+        loop = rotate(path, work.beats, progress=checkpoint)
+        self._deliver(job, work.folder, loop, 1, checkpoint, of=1, file_format=own_format(path))
+
+    def _deliver(
+        self,
+        job: str,
+        folder: str,
+        loop: Loop,
+        variation: int,
+        checkpoint: _Checkpoint,
+        *,
+        of: int,
+        file_format: str | None = None,
+    ) -> None:
         """Write the loop, one ``of`` so many, keep its take, say so."""
         from loopgen import library
 
         self._send(Writing(job))  # before the look: who says stop and has not heard this knows that nothing is written
         checkpoint.look()
         kept = library.keep(
-            loop, self._folder(folder), file_format=self._setup.file_format, take=self._setup.keep_takes
+            loop,
+            self._folder(folder),
+            file_format=file_format or self._setup.file_format,
+            take=self._setup.keep_takes,
         )
         self._takes.keep(job, variation, kept.path, loop)
         request = loop.request
@@ -328,12 +352,9 @@ class _Checkpoint:
 
 def summary(loop: Loop) -> str:
     """One line on how good a loop is: what to beware of first of all, else what is known to be good."""
-    if loop.warnings:
-        return loop.warnings[0]
-    sure = loop.recipe["grid"]["downbeat_confidence"]
-    beat = "beat 1 certain" if sure >= 0.995 else f"beat 1 {sure:.0%} sure"
-    loudness = loop.scores["level"]["loudness"]
-    return ", ".join(["seam clean", beat, *([f"{loudness:.1f} LUFS"] if loudness is not None else [])])
+    from loopgen.library.reading import summary_of
+
+    return loop.warnings[0] if loop.warnings else summary_of(loop.recipe)
 
 
 def _facts(engine: Engine) -> Ready:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from loopgen.engines.base import Hardware
 from loopgen.music.melody import Melody
+from loopgen.music.turn import later
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,32 @@ class Retempo:
 
 
 @dataclass(frozen=True, slots=True)
+class Rotate:
+    """Turn an earlier loop, so that what is ``beats`` later becomes its beat 1, as ``loopgen.rotate`` does.
+
+    ``loop`` is a name as one of ``Retempo``'s, or the path of a file anywhere, where no stranger gave it.
+    """
+
+    loop: str | Path
+    beats: Fraction | None = None
+    folder: str = ""
+
+    @property
+    def title(self) -> str:
+        """What is asked for, in a line.
+
+        >>> Rotate("a.wav", Fraction(-1)).title, Rotate("a.wav", Fraction(1, 2)).title, Rotate("a.wav").title
+        ('a.wav, begun 1 beat earlier', 'a.wav, begun half a beat later', 'a.wav, begun on its second likeliest beat 1')
+        """
+        name = Path(self.loop).name
+        return f"{name}, begun {later(self.beats) if self.beats else 'on its second likeliest beat 1'}"
+
+
+Work: TypeAlias = Generate | Retempo | Rotate
+"""What a job can be."""
+
+
+@dataclass(frozen=True, slots=True)
 class WarmUp:
     """Make a short loop that is thrown away, so that the first one asked for finds everything in place."""
 
@@ -80,7 +107,7 @@ class Order:
     """To the worker: a job."""
 
     job: str
-    work: Generate | Retempo | WarmUp
+    work: Work | WarmUp
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The takes of the last loops in memory, and those of all loops on disk, for another tempo."""
+"""The takes of the last loops in memory, and the loops and takes on disk: what is made of loops that there are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopgen.errors import TakeGone
+from loopgen.errors import AudioUnreadable, TakeGone
 
 if TYPE_CHECKING:
     from loopgen.music.loop import Loop
@@ -78,6 +78,16 @@ class Takes:
             recipe = recall(path).recipe
             return Loop(read_audio(path), request_of(recipe), {}, recipe), path
         raise _gone(name)
+
+    def path(self, name: str) -> Path:
+        """The file of the loop of this name, whether its take is kept or not; raises ``AudioUnreadable``."""
+        kept = self._in_memory(name)
+        if path := kept.path if kept else self._on_disk(name):
+            return path
+        raise AudioUnreadable(
+            f"no loop {name[:80]!r} is there: give the name of a file below the output folder, or of a job that this "
+            "server remembers"
+        )
 
     def _in_memory(self, name: str) -> _Kept | None:
         return next((kept for kept in reversed(self._kept) if name in kept.names), None)

@@ -257,6 +257,7 @@ def _act(client: Client, chance: random.Random, tally: Tally) -> None:
         for loop in client.generate(fields):
             with suppress(Refused):  # its take may have made room for others'
                 list(client.retempo(loop.job, "131.5"))
+            list(client.rotate(loop.job, 1))
         tally.done[action] += 1
     else:
         client.ask("/loopgen/subscribe", chance.choice(("tempo", "jobs", "traffic", "state")))

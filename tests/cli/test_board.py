@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from bridge.service import Notice
 from loopgen.cli.board import LINES_A_SECOND, Board, record, title
-from loopgen.jobs import Delivered, Generate, Job, Retempo
+from loopgen.jobs import Delivered, Generate, Job, Retempo, Rotate, Work
 from loopgen.music.melody import Melody, Note
 
 WORK = Generate({"prompt": "dub techno", "bpm": Fraction(1279, 10), "bars": 1})
@@ -19,7 +19,7 @@ def job(
     delivered: int = 0,
     position: int = 0,
     fraction: float = 0.5,
-    work: Generate | Retempo = WORK,
+    work: Work = WORK,
 ) -> Job:
     loops = tuple(
         Delivered(f"/loops/{n}.wav", Fraction(1279, 10), 1, Fraction(4), 82752, 44100, "seam clean", n + 1, 2)
@@ -97,6 +97,8 @@ def test_other_notices() -> None:
 
 def test_titles() -> None:
     assert title(Retempo(("ab12/2",), Fraction(263, 2))) == "ab12/2 at 131.5 BPM"
+    assert title(Rotate("/loops/a.wav", Fraction(-2))) == "a.wav, begun 2 beats earlier"
+    assert title(Rotate("ab12\x1b[2J")).isprintable()
     melody = Melody((Note(0, 60, 1),), 4)
     assert title(Generate({"preset": "trap", "key": "Am"}, melody)) == "trap, Am, with a melody"
 

@@ -95,6 +95,16 @@ def test_retempo_lays_the_same_take_anew(server: Program, folder: Path) -> None:
     assert soundfile.info(again["path"]).frames == loop_frames(parse_bpm("131.5"), 1, Meter(), 44_100)
 
 
+def test_rotate_begins_on_another_beat(server: Program, folder: Path) -> None:
+    first = sent(folder, "generate", "prompt=house", "tempo=124", "bars=1")
+    again = sent(folder, "rotate", first["job"], "beats=-1/2")
+    assert server.job("done", "begun half a beat earlier")["asked"].startswith(Path(first["path"]).name)
+    before, after = (soundfile.read(path)[0] for path in (first["path"], again["path"]))
+    assert np.array_equal(after, np.roll(before, len(before) - round(3.5 / 4 * len(before)), axis=0))
+    done = loopgen("send", "rotate", again["path"], folder=folder, status=1)
+    assert "names no second likeliest" in done.stderr and "invalid_request)" in done.stderr
+
+
 def test_session_values(server: Program, folder: Path) -> None:
     assert loopgen("send", "set", "tempo=60.23", folder=folder).stdout == "60.23\n"
     assert sent(folder, "set", "meter=7/8", "bars=2") == {"meter": "7/8", "bars": 2}
@@ -157,6 +167,7 @@ def test_the_servers_errors_are_told_with_their_code(server: Program, folder: Pa
         (("job", "0000"), "unknown_job"),
         (("cancel", "0000"), "unknown_job"),
         (("retempo", "0000", "tempo=120"), ""),
+        (("rotate", "0000", "beats=1"), "audio_unreadable"),
         (("preset", "delete", "dub-techno"), "preset_unusable"),
         (("preset", "load", "../x"), ""),
     ):
@@ -180,6 +191,12 @@ def test_the_servers_errors_are_told_with_their_code(server: Program, folder: Pa
         (("get", "tmpo"), "did you mean 'tempo'"),
         (("retempo", "ab12", "bars=3"), "tempo=131.5"),
         (("retempo", "ab12", "key=Am"), "unknown here"),
+        (("rotate", "ab12", "beats=0"), "quarters of a beat"),
+        (("rotate", "ab12", "beats=1/3"), "quarters of a beat"),
+        (("rotate", "ab12", "beats="), "quarters of a beat"),
+        (("rotate", "ab12", "bars=1"), "unknown here"),
+        (("rotate", "ab12", "1"), "key=value"),
+        (("rotate",), "LOOP"),
         (("preset", "load", "a", "b"), "name only"),
         (("preset", "throw", "a"), "save"),
         (("fly",), "fly"),

@@ -21,7 +21,7 @@ from tests.max4live.vectors import ANSWERS, KEYS, PATH, RENEW, single, tempo_tex
 STORED: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 PRESENT: dict[str, Any] = json.loads(vectors.write(vectors.make()))
 
-NOT_SENT = {"ping", "unsubscribe", "melody/file", "preset/save", "preset/load", "preset/delete"}
+NOT_SENT = {"ping", "unsubscribe", "melody/file", "preset/save", "preset/load", "preset/delete", "rotate"}
 """Commands that the device has no use for, beside the session's set and get."""
 
 
