@@ -55,13 +55,16 @@ class Harmony:
 
 
 def harmony(rng: Rng, pulses: Pulses, bars: int) -> Harmony:
-    """Chords for ``bars`` bars: one to a half, one, two or four bars, sometimes with a quick one before the turn."""
+    """Chords for ``bars`` bars: one to a half, one, two or four bars, sometimes with a quick one before the turn.
+
+    However slow, a piece has six of them: fewer would not say where they begin.
+    """
     shares = np.array([share for _, share in _SCALES])
     scale = _SCALES[int(rng.choice(len(_SCALES), p=shares / shares.sum()))][0]
     degrees = [_STEPS[numeral.lower()] for numeral in _PROGRESSIONS[int(rng.integers(len(_PROGRESSIONS)))].split()]
     if rng.random() < 0.2:
         degrees = [0 if rng.random() < 0.8 else 5, *(int(d) for d in rng.choice([0, 1, 2, 3, 3, 4, 4, 5, 6], 3))]
-    pace = float(rng.choice([0.5, 1, 2, 4], p=[0.14, 0.58, 0.22, 0.06]))
+    pace = min(float(rng.choice([0.5, 1, 2, 4], p=[0.14, 0.58, 0.22, 0.06])), max(1.0, bars // 6))
     ahead = int(rng.integers(len(degrees) + 1)) if rng.random() < 0.4 else 0
     places: list[float] = []
     heard: list[int] = []

@@ -38,7 +38,7 @@ def part(rng: Rng, name: str, ground: Ground) -> list[Line]:
     """The notes of one of PARTS."""
     play = {"bass": bass, "chord": chords, "pad": pads, "arp": arpeggio, "lead": melody}[name]
     lines = [line for line in play(rng, ground) if line[1] > 0.05]
-    if rng.random() < 0.12 and ground.bars >= 8 and not ground.bare:  # comes in, or rests for a section
+    if rng.random() < 0.12 and ground.bars >= 8 and len(ground.kicks):  # comes in, or rests for a section
         bar = 4 * int(rng.integers(1, max(2, ground.bars // 4))) * ground.pulses.cells
         length = 4 * ground.pulses.cells if rng.random() < 0.5 else bar
         lines = [line for line in lines if not bar - length <= line[0] < bar - 1e-6] or lines
@@ -105,7 +105,7 @@ def _walking(rng: Rng, ground: Ground, lowest: int) -> list[Line]:
 
 def _drops(rng: Rng, ground: Ground, lowest: int) -> list[Line]:
     """One long low note where the bar, or every second or fourth, begins."""
-    every = int(rng.choice([1, 1, 2, 4]))
+    every = min(int(rng.choice([1, 1, 2, 4])), max(1, ground.bars // 6))
     length = float(rng.choice([4, 8, ground.pulses.cells, ground.pulses.cells * every]))
     cells = ground.pulses.cells
     return [

@@ -71,7 +71,8 @@ def drumming(rng: Rng, pulses: Pulses, bars: int, style: Style | None, alone: bo
         strokes["hat"] = _rolls(rng, *strokes["hat"])
     if not alone and rng.random() < 0.07:
         _against(rng, strokes, pulses, bars)
-    return Drumming({drum: stroke for drum, stroke in strokes.items() if len(stroke[0])}, name)
+    strokes = {drum: stroke for drum, stroke in strokes.items() if len(stroke[0])}
+    return Drumming(strokes, name) if strokes else drumming(rng, pulses, bars, style, alone)
 
 
 # ---------------------------------------------------------------- patterns
