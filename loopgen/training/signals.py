@@ -17,6 +17,9 @@ Sections = NDArray[np.float64]
 Numbers = NDArray[np.floating[Any]]
 Range = tuple[float, float]
 
+_WHOLE = 1 << 17
+"""Multiplications in a matrix product that BLAS leaves to one thread, so that sums do not depend on their number."""
+
 
 def between(rng: np.random.Generator, span: Range) -> float:
     """A number in ``span``, even on a logarithmic scale where both ends are positive."""
@@ -113,7 +116,9 @@ def ringing(
     fine = np.exp(np.outer(step, np.arange(block))).astype(np.complex64)
     left = np.concatenate([coarse.real, coarse.imag], axis=1)
     right = np.concatenate([fine.imag, fine.real])
-    return np.asarray((left @ right).ravel()[:frames], dtype=np.float32)
+    rows = max(1, _WHOLE // right.size)
+    parts = [left[row : row + rows] @ right for row in range(0, len(left), rows)]
+    return np.asarray(np.concatenate(parts).ravel()[:frames], dtype=np.float32)
 
 
 def room(seconds: float, duller: float, rate: int, rng: np.random.Generator) -> Wave:
