@@ -18,6 +18,7 @@ from loopgen import __version__, presets
 from loopgen.engines.base import engines
 from loopgen.errors import AudioUnreadable, Busy, InvalidRequest, LoopgenError, OutputUnwritable, PresetUnusable
 from loopgen.music.tempo import parse_bpm
+from loopgen.music.turn import parse_turn
 from loopgen.page.audio import Sounds, Wanted
 from loopgen.page.events import Events
 from loopgen.page.guard import Keys
@@ -68,6 +69,7 @@ class Api:
             self._post(loop + "/preset", self._save_preset),
             self._post(loop + "/reveal", self._reveal),
             self._post(loop + "/retempo", self._retempo),
+            self._post(loop + "/rotate", self._rotate),
             self._post("/api/jobs", lambda request, body: self._workshop.submit(body)),
             self._post("/api/jobs/{job}/cancel", lambda r, body: self._workshop.cancel(r.path_params["job"])),
             Route("/api/events", self._listen),
@@ -193,6 +195,10 @@ class Api:
 
     def _retempo(self, request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._workshop.retempo(self._entry(request), exact_tempo(_text(body, "bpm")))
+
+    def _rotate(self, request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
+        beats = parse_turn(_text(body, "beats"), "beats") if body.get("beats") is not None else None
+        return self._workshop.rotate(self._entry(request), beats)
 
     # -- how ----------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from loopgen.errors import InvalidRequest, LoopgenError
 from loopgen.library.find import Entry, Query, camelot
 from loopgen.music.tempo import Meter, format_bpm, parse_bpm
+from loopgen.music.turn import beat_one
 from loopgen.page.guard import FILES, Keys
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ class Shelf:
             "has_take": entry.has_take,
             "trashed": entry.trashed,
             "away": entry.away,
+            "rival": _rival(entry),
         }
 
     def entry(self, loop: str) -> Entry:
@@ -239,6 +241,14 @@ def _stamp(database: Path) -> tuple[object, ...]:
 
 class _Closed(Exception):
     """The server ends while the folder is looked at."""
+
+
+def _rival(entry: Entry) -> dict[str, str | int] | None:
+    """Where else beat 1 may well be: in beats, in words, and how many percent sure that is."""
+    if entry.rival is None:
+        return None
+    beats = entry.rival.beats
+    return {"beats": str(beats), "place": beat_one(beats), "percent": round(100 * entry.rival.confidence)}
 
 
 def quarter_units(entry: Entry) -> int | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from loopgen.engines.base import Hardware, has_models
 from loopgen.errors import InvalidRequest, TakeGone, UnknownJob
-from loopgen.jobs import Generate, Job, Jobs, Retempo
+from loopgen.jobs import Generate, Job, Jobs, Retempo, Rotate, Work
 from loopgen.library.find import Entry
 from loopgen.music.tempo import format_bpm
 from loopgen.orders import ASKED, settle
@@ -95,7 +95,11 @@ class Workshop:
             raise TakeGone(f"{entry.name} has no take beside it: loops that loopgen makes from now on keep theirs")
         return self._submit(Retempo((str(entry.path),), bpm))[1]
 
-    def _submit(self, work: Generate | Retempo) -> tuple[bool, dict[str, Any]]:
+    def rotate(self, entry: Entry, beats: Fraction | None) -> dict[str, Any]:
+        """Turn a loop of the library by so many beats, or by what it names itself, as a loop of its own."""
+        return self._submit(Rotate(entry.path, beats))[1]
+
+    def _submit(self, work: Work) -> tuple[bool, dict[str, Any]]:
         """Whether a worker is started for it, and the job."""
         with self._lock:
             if self._timer is not None:
@@ -208,6 +212,8 @@ def as_shown(job: Job) -> dict[str, Any]:
     """A job as the page has it."""
     if isinstance(job.work, Generate):
         title = str(job.work.asked.get("prompt") or job.work.asked.get("preset") or "")
+    elif isinstance(job.work, Rotate):
+        title = job.work.title
     else:
         title = f"{Path(job.work.loops[0]).stem} at {format_bpm(job.work.bpm)} BPM"
     return {

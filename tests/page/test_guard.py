@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 CHANGES = (
     "/api/jobs",
     "/api/jobs/ab/cancel",
-    *(f"/api/loops/ab/{what}" for what in ("mark", "rename", "trash", "preset")),
+    *(f"/api/loops/ab/{what}" for what in ("mark", "rename", "trash", "preset", "retempo", "rotate")),
 )
 
 

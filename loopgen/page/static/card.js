@@ -44,7 +44,7 @@ export function showCard(card, loop, isResized = false) {
     parts.key.title = loop.camelot ? `${loop.camelot} on the wheel` : "";
     parts.engine.textContent = loop.origin === "foreign" ? "yours" : loop.engine ?? "";
     parts.summary.textContent = loop.away ? "its drive is not there" : loop.summary;
-    parts.summary.title = loop.warnings.join("\n") || loop.summary;
+    parts.summary.title = [loop.warnings.join("\n") || loop.summary, doubt(loop)].filter(Boolean).join("\n");
     parts.summary.classList.toggle("weak", loop.warnings.length > 0 || loop.away);
     parts.favourite.setAttribute("aria-pressed", loop.favourite);
     parts.tags.replaceChildren(...loop.tags.map((tag) => h("button", { class: "tag", tabindex: -1, "data-tag": tag }, tag)));
@@ -76,12 +76,14 @@ export function showHead(card) {
 }
 
 function spoken(loop, state) {
-  const facts = [loop.title, loop.bpm && `${loop.bpm} BPM`, loop.bars && `${loop.bars} bars`, loop.key, loop.summary];
+  const facts = [loop.title, loop.bpm && `${loop.bpm} BPM`, loop.bars && `${loop.bars} bars`, loop.key, loop.summary, doubt(loop)];
   if (loop.favourite) facts.push("favourite");
   if (loop.tags.length) facts.push(`tags ${loop.tags.join(", ")}`);
   if (state !== "silent") facts.push(state);
   return facts.filter(Boolean).join(", ");
 }
+
+const doubt = ({ rival }) => rival && `its beat 1 may be ${rival.place} (${rival.percent}%): the menu turns it`;
 
 // Neighbours on the wheel of keys have neighbouring colours; without a key there is none.
 function hue(loop) {

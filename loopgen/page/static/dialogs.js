@@ -62,6 +62,9 @@ export function help(folder) {
   show("Keys and help",
     h("h2", {}, "Keys"),
     h("dl", {}, KEYS.flatMap(([key, does]) => [h("dt", {}, key), h("dd", {}, does)])),
+    h("h2", {}, "Which beat is one"),
+    h("p", {}, "A loop that begins on another beat than it should is turned by its menu, to where beat 1 may well be or a " +
+      "beat at a time. The turned loop is another file; nothing is generated anew."),
     h("h2", {}, "Into the DAW"),
     h("p", {}, "Drag a card onto the desktop or a folder (Chrome, Edge and their kin make the file as you drop it). Whether a DAW " +
       "takes it straight from the browser is up to the DAW and the system; where it does not, \u201cShow in its folder\u201d " +

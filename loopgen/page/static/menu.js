@@ -77,9 +77,10 @@ export class Deeds {
     if (document.activeElement === document.body || document.activeElement?.closest("#grid")) this.grid.activate(this.grid.active);
   }
 
-  async keepAt(loop, tempo) {
+  // Another loop made of this one, by a job.
+  async make(loop, how, body) {
     try {
-      this.composer.show(await post(`/api/loops/${loop.id}/retempo`, { bpm: tempo }));
+      this.composer.show(await post(`/api/loops/${loop.id}/${how}`, body));
     } catch (error) {
       toast(error.message, { isBad: true });
     }
@@ -98,6 +99,18 @@ export class Deeds {
     }
   }
 
+  // Which beat is one: where it may well be, then a beat either way.
+  turns(loop) {
+    if (!loop.bars || loop.away || loop.trashed) return [];
+    const turn = (text, beats) => [text, "", () => this.make(loop, "rotate", { beats })];
+    const { rival } = loop;
+    const there = rival?.place.replace(/^beat/, "on beat");
+    return [
+      ...(rival ? [turn(`Start ${there} (${rival.percent}%)`, rival.beats)] : []),
+      turn("Start a beat later", "1"), turn("Start a beat earlier", "-1"),
+    ];
+  }
+
   open(card) {
     const loop = card.loop;
     const tempo = player.sync && loop.has_take && player.tempo !== loop.tempo && player.tempo;
@@ -107,7 +120,8 @@ export class Deeds {
       ["Tags …", "t", () => this.tag(loop)],
       ["Rename …", "r", () => this.rename(loop)],
       ["Save as preset …", "p", () => this.preset(loop)],
-      ...(tempo ? [[`Keep it at ${shownTempo(tempo)} BPM`, "", () => this.keepAt(loop, tempo)]] : []),
+      ...(tempo ? [[`Keep it at ${shownTempo(tempo)} BPM`, "", () => this.make(loop, "retempo", { bpm: tempo })]] : []),
+      ...this.turns(loop),
       ["Ask for more like it", "", () => this.composer.fill(loop)],
       ["Show in its folder", "", () => this.reveal(loop)],
       ["Copy the path", "", () => this.copy(loop)],
