@@ -24,6 +24,7 @@ from bridge.slow import Slow
 from loopgen.engines.base import Hardware, engines
 from loopgen.errors import InvalidRequest, OutputUnwritable, PortTaken
 from loopgen.jobs import Jobs
+from loopgen.music.request import OWN
 
 RECEIVE_BUFFER = 4_000_000
 """Bytes asked of the system for datagrams that wait; it may grant less."""
@@ -47,6 +48,7 @@ class Server:
         hardware: Hardware = Hardware(),  # noqa: B008 - frozen
         file_format: str = "wav",
         stretcher: str = "auto",
+        beat_listener: str = OWN,
         queue: int = 64,
         own_presets: Path | None = None,
         separate: bool = False,
@@ -65,6 +67,7 @@ class Server:
             engine=engine,
             hardware=hardware,
             stretcher=stretcher,
+            beat_listener=beat_listener,
             file_format=file_format,
             own_presets=self._own_presets,
             keep_takes=keep_takes,

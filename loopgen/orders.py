@@ -16,7 +16,7 @@ from loopgen.music.chords import parse_chords
 from loopgen.music.harmony import chords_only
 from loopgen.music.melody import FOLLOWS, Melody
 from loopgen.music.prompt import Intent, read_prompt
-from loopgen.music.request import FADE_MAX, SEED_MAX, LoopRequest
+from loopgen.music.request import FADE_MAX, OWN, SEED_MAX, LoopRequest
 from loopgen.music.sampling import SAMPLING_FIELDS, Sampling
 from loopgen.music.tempo import check_bars
 
@@ -43,6 +43,7 @@ ASKED: Mapping[str, str] = MappingProxyType(
         "count_in": "a bar of clicks played to the model first",
         "stretcher": "how a take is brought onto the tempo",
         "longest_fade": "of the seam, in milliseconds, 0 to 240",
+        "listener": "who says where beats and bars lie: own or beat_this",
     }
 )
 """Name -> meaning of everything that an order may hold."""
@@ -57,6 +58,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "follow": FOLLOWS[0],
         "stretcher": "auto",
         "longest_fade": FADE_MAX,
+        "listener": OWN,
     }
 )
 
@@ -101,7 +103,7 @@ def settle(
         if name not in ASKED:
             near = difflib.get_close_matches(str(name), ASKED, 1)
             raise InvalidRequest("order", name, f"{near[0]!r}" if near else f"one of {', '.join(ASKED)}")
-    for name in ("prompt", "preset", "chords", "engine", "follow", "stretcher"):
+    for name in ("prompt", "preset", "chords", "engine", "follow", "stretcher", "listener"):
         if not isinstance(given.get(name, ""), str):
             raise InvalidRequest(name, given[name], "text")
     if given.get("chords") and melody is not None:
@@ -138,6 +140,7 @@ def settle(
         takes=rest["takes"],
         stretcher=rest["stretcher"],
         longest_fade=rest["longest_fade"],
+        listener=rest["listener"],
     )
     return Settled(request, tuple(notes))
 

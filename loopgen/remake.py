@@ -39,7 +39,7 @@ from loopgen.wav import digest
 Load = Callable[[str, engines.Hardware], engines.Engine]
 """An engine's name, and what to compute on where it has a model -> the engine."""
 
-_OF_A_RECORDING = ("bpm", "bars", "meter", "key", "rate", "stretcher", "longest_fade")
+_OF_A_RECORDING = ("bpm", "bars", "meter", "key", "rate", "stretcher", "longest_fade", "listener")
 """What can be different of a loop that no engine played."""
 
 
@@ -295,9 +295,8 @@ def _order(
     old = request_of(recipe)
     seed = recipe.get("seed")
     old = replace(old, seed=old.seed if seed is None else seed, engine=_engine_of(recipe))
-    before = {name: getattr(old, name) for name in ("seed", "rate", "engine", "stretcher", "longest_fade")} | describe(
-        old
-    )["sampling"]
+    named = ("seed", "rate", "engine", "stretcher", "longest_fade", "listener")
+    before = {name: getattr(old, name) for name in named} | describe(old)["sampling"]
     exact = {"prompt": old.prompt, "bpm": old.bpm, "bars": old.bars, "meter": str(old.meter)}
     exact |= {"key": str(old.key)} if old.key else {}
     if {"prompt", "preset"} & given.keys():  # its words may say another tempo, key or meter

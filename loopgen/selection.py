@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from loopgen import metrics
-from loopgen.engines.base import BatchEngine, Engine
+from loopgen.engines.base import BatchEngine, Engine, listener
 from loopgen.errors import Cancelled, GenerationFailed, LoopgenError
 from loopgen.looping.make import Progress, flaws, make
 from loopgen.music.audio import Audio
@@ -26,6 +26,17 @@ _PLAYING_BATCH = 0.8
 """The same of an engine that draws many takes at once."""
 
 _GLANCE_SECONDS = 0.05
+
+
+def listened_to(take: Take, request: LoopRequest, downbeat: float | None = None) -> Take:
+    """The take with the votes of the request's listener, where that is another than our own and is of use.
+
+    An engine that knows its grid is believed, and so is a user who names a ``downbeat``: nobody is asked then.
+
+    Raises ``EngineUnavailable`` where the listener is not here or fails.
+    """
+    hear = listener(request.listener) if take.grid is None and downbeat is None else None
+    return replace(take, votes=hear(take.audio)) if hear else take
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +94,7 @@ def _one_by_one(engine: Engine, request: LoopRequest, stretcher: str, say: Progr
             play(0.0)
             try:
                 take = engine.generate(request, this_seed, progress=play)
-                loop = make(take, request, stretcher=stretcher, progress=work)
+                loop = make(listened_to(take, request), request, stretcher=stretcher, progress=work)
             except (LoopgenError, MemoryError):
                 raise
             except Exception as error:  # an engine may be anybody's, and another seed may do
@@ -168,7 +179,7 @@ def _made_loops(
             if stop.is_set():
                 raise Cancelled("cancelled")
 
-        return make(takes[number], request, stretcher=stretcher, progress=checkpoint)
+        return make(listened_to(takes[number], request), request, stretcher=stretcher, progress=checkpoint)
 
     what = f"making {len(takes)} loops" if len(takes) > 1 else "making the loop"
     with ThreadPoolExecutor(min(len(takes), os.cpu_count() or 1), "loopgen-loops") as pool:

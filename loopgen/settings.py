@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 from loopgen.errors import SettingUnusable
-from loopgen.music.request import STRETCHERS, TAKES_MAX
+from loopgen.music.request import LISTENERS, OWN, STRETCHERS, TAKES_MAX
 from loopgen.music.tempo import RATE_RANGE
 
 FORMATS = ("wav", "float", "flac")
@@ -38,7 +38,8 @@ class Settings:
     ``queue`` how many jobs may wait; ``engine``, ``takes``, ``rate`` (Hz), ``format`` and ``stretcher`` are used where
     a request does not say; ``presets`` is the folder of the user's own. ``device``, ``precision`` and ``threads`` are
     what engines with models compute on (``loopgen.engines.base.Hardware``); ``separate`` is whether drums and bass are
-    taken out of a recording that is given as a melody. ``keep_takes`` is whether takes are kept beside the loops.
+    taken out of a recording that is given as a melody; ``listener`` is who says where beats and bars of a take lie.
+    ``keep_takes`` is whether takes are kept beside the loops.
     """
 
     host: str
@@ -53,6 +54,7 @@ class Settings:
     rate: int
     format: str
     stretcher: str
+    listener: str
     keep_takes: bool
     queue: int
     presets: Path
@@ -126,6 +128,7 @@ def _defaults(file: Path) -> Mapping[str, Any]:
         "rate": 44_100,
         "format": "wav",
         "stretcher": "auto",
+        "listener": OWN,
         "keep_takes": True,
         "queue": 64,
         "presets": file.absolute().parent / "presets",
@@ -230,6 +233,7 @@ _FIELDS: Mapping[str, tuple[str, _Reader]] = MappingProxyType(
         "rate": (f"a whole sample rate from {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz, like 48000", _whole(*RATE_RANGE)),
         "format": (f"one of {', '.join(FORMATS)}", _matching("|".join(FORMATS))),
         "stretcher": (f"one of {', '.join(STRETCHERS)}", _matching("|".join(STRETCHERS))),
+        "listener": (f"one of {', '.join(LISTENERS)}", _matching("|".join(LISTENERS))),
         "keep_takes": ("true or false", _truth),
         "queue": ("a whole number of waiting jobs from 1 to 10000", _whole(1, 10_000)),
         "presets": ('a folder, like "~/presets"', _folder),

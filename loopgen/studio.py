@@ -27,7 +27,7 @@ from loopgen.music.request import LoopRequest, Opening
 from loopgen.music.sampling import Sampling
 from loopgen.music.tempo import BPM_RANGE, Meter, bar_seconds, check_bars, counted, format_bpm, parse_bpm, round_half_up
 from loopgen.previews import PreviewFile
-from loopgen.selection import select
+from loopgen.selection import listened_to, select
 from loopgen.wav import digest
 
 
@@ -46,10 +46,11 @@ def generate(
     instead of loading ``request.engine``; ``progress`` is told the fraction done, 0 to 1, and the stage in words, and
     may raise to cancel. ``preview`` is written while an engine that can be heard at it draws its takes.
 
-    Raises ``EngineUnavailable``, ``InvalidRequest`` for an unknown stretcher and for an opening that the engine cannot
-    go on from and, where an engine fails on every attempt, ``GenerationFailed``.
+    Raises ``EngineUnavailable``, for the listener too, ``InvalidRequest`` for an unknown stretcher and for an opening
+    that the engine cannot go on from and, where an engine fails on every attempt, ``GenerationFailed``.
     """
     request = _stretched_by(stretcher, request)
+    engines.listener(request.listener)  # known before the work
     engine = engine or engines.load(request.engine)
     unheard = _unheard(engine, request)
     say = progress or (lambda fraction, stage: None)
@@ -69,7 +70,7 @@ def generate_again(
     say = progress or (lambda fraction, stage: None)
     take = engine.generate(request, seed, progress=lambda share: say(_PLAYING * share, "playing"))
     making: Progress = lambda share, stage: say(_PLAYING + (1 - _PLAYING) * share, stage)  # noqa: E731
-    loop = make(take, request, stretcher=request.stretcher, progress=making)
+    loop = make(listened_to(take, request), request, stretcher=request.stretcher, progress=making)
     return _delivered(loop, engine, unheard)
 
 
@@ -237,12 +238,13 @@ def conform(
 ) -> Loop:
     """Turn a recording into a loop; ``source_bpm`` and ``downbeat`` (seconds) are what the user knows of it.
 
-    Raises ``InvalidRequest`` for a downbeat outside the recording or an unknown stretcher.
+    Raises ``InvalidRequest`` for a downbeat outside the recording or an unknown stretcher, and ``EngineUnavailable``
+    for the request's listener.
     """
     request = _stretched_by(stretcher, request)
     if downbeat is not None and not 0 <= downbeat <= audio.seconds:
         raise InvalidRequest("downbeat", downbeat, f"a time within the recording, 0 to {audio.seconds:.3f} seconds")
-    take = Take(audio, "conform", request.seed)
+    take = listened_to(Take(audio, "conform", request.seed), request, downbeat)
     loop = make(take, request, source_bpm=source_bpm, downbeat=downbeat, stretcher=request.stretcher, progress=progress)
     engine = {"name": "conform", "version": __version__, "licence": "that of the recording", "kind": "recording"}
     known = {"source_bpm": recipes.exact(source_bpm) if source_bpm else None, "downbeat": downbeat}
@@ -259,7 +261,7 @@ def from_take(loop: Loop, request: LoopRequest, *, progress: Progress | None = N
     known = loop.recipe.get("conform")
     said = known or {}
     made = make(
-        loop.take,
+        listened_to(loop.take, request, said.get("downbeat")),
         _stretched_by("auto", request),
         source_bpm=parse_bpm(said["source_bpm"]) if said.get("source_bpm") else None,
         downbeat=said.get("downbeat"),

@@ -45,7 +45,8 @@ def chosen_settings(options: argparse.Namespace) -> Settings:
     """The user's settings below the options that were given."""
     from loopgen import settings
 
-    names = ("stretcher", "separate", "keep_takes", *HARDWARE)  # the others are checked as parts of the request
+    # the others are checked as parts of the request
+    names = ("stretcher", "listener", "separate", "keep_takes", *HARDWARE)
     flags = {name: getattr(options, name, None) for name in names}
     return settings.resolve(flags, os.environ, settings.config_file(os.environ)).settings
 

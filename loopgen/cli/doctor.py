@@ -65,6 +65,7 @@ def _findings(model: str, chosen: Settings, line: ProgressLine) -> Iterator[Find
     hardware = base.Hardware(chosen.device, chosen.precision, chosen.threads)
     is_needed = plain == "musicgen"
     yield from check.examine(model or (named if is_needed else ""), hardware, is_needed=is_needed, told=line.show)
+    yield _listener(chosen.listener)
     try:
         base.check(chosen.engine)
     except EngineUnavailable as error:
@@ -73,3 +74,15 @@ def _findings(model: str, chosen: Settings, line: ProgressLine) -> Iterator[Find
     best = next((info.name for info in base.engines() if info.available), "none")
     text = f"{chosen.engine} (now: {best})" if chosen.engine == "auto" else chosen.engine
     yield check.Finding("engine", "ok", text)
+
+
+def _listener(chosen: str) -> Finding:
+    """Whether beat_this can be asked where beats and bars lie, which is a problem only where the settings say so."""
+    from loopgen.engines import base
+    from loopgen.engines.musicgen.check import Finding
+    from loopgen.music.request import OWN
+
+    reason = base.listener_missing()
+    if chosen != OWN:
+        return Finding("listener", "problem" if reason else "ok", f"{chosen}: {reason}" if reason else chosen)
+    return Finding("listener", "ok", f"{OWN}; beat_this " + (f"is optional: {reason}" if reason else "is here too"))

@@ -76,6 +76,7 @@ def _add_loop_options(command: Parser) -> None:
     command.add_argument("--meter", metavar="N/D", help="like 3/4, 6/8 or 7/8 (default: 4/4)")
     command.add_argument("--rate", type=int, metavar="HZ", help="sample rate, 8000 to 192000 (default: 44100)")
     command.add_argument("--stretcher", metavar="NAME", help="auto (the default), or one by name (see the README)")
+    command.add_argument("--listener", metavar="NAME", help="who finds the beats: own (the default), or beat_this too")
     add_output(command)
 
 
@@ -105,7 +106,8 @@ def _generate(options: argparse.Namespace) -> None:
         raise InputError("--separate takes drums and bass out of a recording: give one with --melody")
     asked = {name: getattr(options, name) for name in ASKED}
     earlier = _earlier(options)
-    otherwise = {"engine": chosen.engine, "rate": chosen.rate, "takes": chosen.takes, "stretcher": chosen.stretcher}
+    otherwise = {"engine": chosen.engine, "rate": chosen.rate, "takes": chosen.takes}
+    otherwise |= {"stretcher": chosen.stretcher, "listener": chosen.listener}
     before = earlier[1].request if earlier else None
     order = partial(settle, own_presets=chosen.presets, otherwise=otherwise, earlier=before)
     settled = order(asked)
@@ -118,6 +120,7 @@ def _generate(options: argparse.Namespace) -> None:
     if earlier:
         how, loop, name = earlier
         request = replace(request, opening=studio.opening(loop, request, how, name))
+    base.listener(request.listener)  # what is not here is known before a model is loaded
     hardware = base.Hardware(chosen.device, chosen.precision, chosen.threads)
     engine = base.load(
         request.engine,
@@ -171,6 +174,7 @@ def _conform(options: argparse.Namespace) -> None:
         key=options.key,
         rate=options.rate if options.rate is not None else chosen.rate,
         engine="conform",
+        listener=chosen.listener,
     )
     source_bpm = parse_bpm(options.source_bpm, "source-bpm") if options.source_bpm is not None else None
     audio = read_audio(options.take)

@@ -38,6 +38,7 @@ def open_page(options: argparse.Namespace) -> None:
         chosen.presets,
         chosen.rate,
         chosen.takes,
+        chosen.listener,
         _server_beside,
     )
     cache = platformdirs.user_cache_path("loopgen", appauthor=False)

@@ -30,6 +30,7 @@ _TO_VARY = (
     ("--rate", int, "HZ", "8000 to 192000"),
     ("--stretcher", str, "NAME", "auto, or one by name"),
     ("--longest-fade", float, "MS", "of the seam, 0 to 240"),
+    ("--listener", str, "NAME", "who finds the beats: own, or beat_this too"),
     ("--variations", int, "K", "so many loops; alone, each with a new seed"),
     ("--takes", int, "K", "so many takes at once (engines with models)"),
     ("--temperature", float, "T", "0 to 10"),

@@ -30,7 +30,9 @@ PERIOD, IDLE = 0.05, 0.5
 GRACE = 0.3
 """Seconds in which a second interrupt counts as the first: a wrapper and the terminal may both send it."""
 
-FLAGS = ("host", "port", "output", "engine", "takes", *HARDWARE, "format", "stretcher", "keep_takes", "presets")
+FLAGS = (
+    "host", "port", "output", "engine", "takes", *HARDWARE, "format", "stretcher", "listener", "keep_takes", "presets",
+)  # fmt: skip
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -48,6 +50,7 @@ def add(commands: Commands[Parser]) -> None:
     add_hardware(command)
     command.add_argument("--format", metavar="NAME", help="wav (24 bits, the default), float or flac")
     command.add_argument("--stretcher", metavar="NAME", help="auto, or one by name (see the README)")
+    command.add_argument("--listener", metavar="NAME", help="who finds the beats: own (the default), or beat_this too")
     command.add_argument("--presets", metavar="FOLDER", help="where presets of your own are kept")
     command.add_argument(
         "--no-take",
@@ -64,11 +67,12 @@ def add(commands: Commands[Parser]) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     from loopgen import settings
-    from loopgen.engines.base import check
+    from loopgen.engines.base import check, listener
 
     flags = {name: getattr(options, name) for name in FLAGS}
     chosen = settings.resolve(flags, os.environ, settings.config_file(os.environ)).settings
     check(chosen.engine)
+    listener(chosen.listener)
     events = Events()
     with events.ended_by_signals():
         server = _make_server(chosen, events)
@@ -96,6 +100,7 @@ def _make_server(chosen: Settings, events: Events) -> Server:
         file_format=chosen.format,
         separate=chosen.separate,
         stretcher=chosen.stretcher,
+        beat_listener=chosen.listener,
         keep_takes=chosen.keep_takes,
         queue=chosen.queue,
         own_presets=chosen.presets,

@@ -21,8 +21,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from loopgen.errors import Cancelled, EngineUnavailable, InvalidRequest, LoopgenError
 from loopgen.music.audio import Audio
+from loopgen.music.beats import Votes
 from loopgen.music.loop import Take
-from loopgen.music.request import LoopRequest
+from loopgen.music.request import OWN, LoopRequest
 
 ENTRY_POINT_GROUP = "loopgen.engines"
 Progress = Callable[[float], None]
@@ -269,6 +270,23 @@ def check(name: str) -> None:
 def separator() -> Callable[[Audio], Audio]:
     """What takes drums and bass out of a recording; it raises ``EngineUnavailable`` where Demucs is missing."""
     return _named("loopgen.engines.separate:without_drums_and_bass")
+
+
+def listener(name: str) -> Callable[[Audio], Votes] | None:
+    """What says beats and downbeats by another listener's ear, one of ``LISTENERS``; None for our own.
+
+    Nothing is loaded before it is asked. Raises ``EngineUnavailable`` where it is not here, and when it fails.
+    """
+    if name == OWN:
+        return None
+    if reason := listener_missing():
+        raise EngineUnavailable(f"listener {name!r} is not available: {reason}; or --listener {OWN} goes without")
+    return _named("loopgen.engines.listen:votes")
+
+
+def listener_missing() -> str:
+    """Why the other listener, beat_this, cannot be asked, or an empty string. Imports nothing heavy."""
+    return str(_named("loopgen.engines.listen:missing")())
 
 
 def has_models(name: str) -> bool:

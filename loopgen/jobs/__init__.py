@@ -14,6 +14,7 @@ from pathlib import Path
 from loopgen.engines.base import Hardware
 from loopgen.jobs.supervisor import Supervisor
 from loopgen.jobs.table import Job, Table
+from loopgen.music.request import OWN
 from loopgen.worker.messages import Delivered, From, Generate, Retempo, Rotate, Setup, Work
 
 __all__ = ["Delivered", "From", "Generate", "Job", "Jobs", "Retempo", "Rotate", "Work"]
@@ -26,6 +27,7 @@ class Jobs:
         output: the folder below which loops are written; made on demand.
         engine: what ``auto`` means here; loaded when the worker starts.
         hardware: for engines with models.
+        beat_listener: who says where beats and bars lie, one of ``music.request.LISTENERS``.
         stretcher, file_format, own_presets, keep_takes: as for the command line.
         limit: how many jobs may wait.
         listener: told each change of a job by a snapshot, and its end exactly once; called by one thread only.
@@ -40,6 +42,7 @@ class Jobs:
         engine: str = "auto",
         hardware: Hardware = Hardware(),  # noqa: B008 - frozen
         stretcher: str = "auto",
+        beat_listener: str = OWN,
         file_format: str = "wav",
         own_presets: Path | None = None,
         keep_takes: bool = True,
@@ -49,7 +52,10 @@ class Jobs:
         stall: float = 600.0,
     ) -> None:
         self._table = Table(limit)
-        setup = Setup(output.absolute(), engine, stretcher, file_format, own_presets, hardware, keep_takes=keep_takes)
+        setup = Setup(
+            output.absolute(), engine, stretcher, file_format, own_presets, hardware, keep_takes=keep_takes,
+            listener=beat_listener,
+        )  # fmt: skip
         self._supervisor = Supervisor(self._table, setup, listener, on_state, stall)
         self._thread = threading.Thread(target=self._supervisor.run, name="loopgen-jobs", daemon=True)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from loopgen.errors import InvalidRequest, RecipeUnusable
 from loopgen.music.melody import Melody, Note
-from loopgen.music.request import FADE_MAX, LoopRequest
+from loopgen.music.request import FADE_MAX, OWN, LoopRequest
 from loopgen.music.sampling import Sampling
 from loopgen.music.tempo import format_bpm, parse_bpm
 from loopgen.wav import digest
@@ -44,6 +44,7 @@ def describe(request: LoopRequest) -> dict[str, Any]:
         "takes": request.takes,
         "stretcher": request.stretcher,
         "longest_fade": request.longest_fade,
+        "listener": request.listener,
         "opening": {
             "how": opened.how,
             "loop": opened.name,
@@ -81,6 +82,7 @@ def request_of(recipe: Mapping[str, Any]) -> LoopRequest:
             takes=said.get("takes", 0),
             stretcher=said.get("stretcher") or _stretcher_of(recipe),
             longest_fade=said.get("longest_fade", FADE_MAX),
+            listener=said.get("listener", OWN),
         )
     except InvalidRequest as error:
         raise RecipeUnusable(f"the recipe makes no request: {error}") from None

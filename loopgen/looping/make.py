@@ -72,6 +72,7 @@ def make(
         source_bpm=source_bpm,
         downbeat=downbeat,
         cue=take.cue,
+        votes=take.votes,
     )
     say(0.3, "onto the grid")
     gridded = stretch(take.audio, grid, request.bpm, request.rate, stretcher=stretcher)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loopgen.music.audio import Audio
-from loopgen.music.beats import BeatGrid
+from loopgen.music.beats import BeatGrid, Votes
 from loopgen.music.request import LoopRequest
 
 
@@ -17,8 +17,8 @@ class Take:
 
     ``grid`` is what the engine knows of its own beats, ``start`` (seconds) where its first bar begins, after the
     lead-in, where the loop has to begin with that one; ``cue`` (seconds) where a bar should begin by what the engine
-    was given to go on from, which it may not have heeded. ``facts`` is whatever else the recipe should say (engine
-    version, licence of the weights, chords played ...), JSON values only.
+    was given to go on from, which it may not have heeded; ``votes`` is what another listener says of it. ``facts`` is
+    whatever else the recipe should say (engine version, licence of the weights, chords played ...), JSON values only.
     """
 
     audio: Audio
@@ -28,6 +28,7 @@ class Take:
     facts: Mapping[str, Any] = field(default_factory=dict)
     start: float | None = None
     cue: float | None = None
+    votes: Votes | None = None
 
 
 @dataclass(frozen=True, slots=True)

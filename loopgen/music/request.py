@@ -18,6 +18,10 @@ TAKES_MAX = 16
 STRETCHERS = ("auto", "vocoder", "signalsmith", "rubberband", "resample")
 """How a take is brought onto the tempo where it has another; ``auto`` lets the take decide."""
 
+OWN = "own"
+LISTENERS = (OWN, "beat_this")
+"""Who says where beats and bars of a take lie: loopgen itself, or loopgen weighing what beat_this hears."""
+
 FADE_MAX = 240.0
 """Milliseconds of the longest crossfade that a seam is ever given."""
 
@@ -49,7 +53,7 @@ class LoopRequest:
     ``meter`` and ``key`` take text; ``rate`` is in Hz; ``seed`` is 0 to 2**32 - 1. ``takes`` is how many takes an
     engine that can is to make at once, of which the best become the loops; 0: as many as it thinks right.
     ``stretcher`` is one of ``STRETCHERS``; ``longest_fade`` is how long the seam's crossfade may be, in ms, 0 to
-    ``FADE_MAX``: 0 is a plain cut.
+    ``FADE_MAX``: 0 is a plain cut. ``listener`` is one of ``LISTENERS``.
 
     >>> LoopRequest("dub techno", "60.23", key="Am").bpm
     Fraction(6023, 100)
@@ -73,6 +77,7 @@ class LoopRequest:
     takes: int
     stretcher: str
     longest_fade: float
+    listener: str
 
     def __init__(
         self,
@@ -91,6 +96,7 @@ class LoopRequest:
         takes: int = 0,
         stretcher: str = "auto",
         longest_fade: float = FADE_MAX,
+        listener: str = OWN,
     ) -> None:
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
@@ -105,6 +111,8 @@ class LoopRequest:
             raise InvalidRequest("takes", takes, f"a whole number from 1 to {TAKES_MAX}, or 0 for the engine's own")
         if stretcher not in STRETCHERS:
             raise InvalidRequest("stretcher", stretcher, f"one of {', '.join(STRETCHERS)}")
+        if listener not in LISTENERS:
+            raise InvalidRequest("listener", listener, f"one of {', '.join(LISTENERS)}")
         is_number = isinstance(longest_fade, int | float) and not isinstance(longest_fade, bool)
         if not is_number or not 0 <= longest_fade <= FADE_MAX:
             raise InvalidRequest("longest_fade", longest_fade, f"milliseconds from 0 (a plain cut) to {FADE_MAX:g}")
@@ -123,6 +131,7 @@ class LoopRequest:
         put("takes", takes)
         put("stretcher", stretcher)
         put("longest_fade", float(longest_fade))
+        put("listener", listener)
         minutes = self.bars * self.meter.quarters / self.bpm
         if minutes > 10:
             allowed = f"fewer bars: here they last {float(minutes):.0f} minutes, and a loop may last 10"

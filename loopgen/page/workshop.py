@@ -18,6 +18,7 @@ from loopgen.engines.base import Hardware, has_models
 from loopgen.errors import InvalidRequest, TakeGone, UnknownJob
 from loopgen.jobs import Generate, Job, Jobs, Retempo, Rotate, Work
 from loopgen.library.find import Entry
+from loopgen.music.request import OWN
 from loopgen.music.tempo import format_bpm
 from loopgen.orders import ASKED, settle
 
@@ -47,6 +48,7 @@ class Bench:
     own_presets: Path | None = None
     rate: int | None = None
     takes: int | None = None
+    listener: str = OWN
     beside: Callable[[], str] = lambda: ""
 
 
@@ -138,6 +140,7 @@ class Workshop:
                 engine=bench.engine,
                 hardware=bench.hardware,
                 stretcher=bench.stretcher,
+                beat_listener=bench.listener,
                 file_format=bench.file_format,
                 own_presets=bench.own_presets,
                 listener=self._changed,

@@ -173,7 +173,7 @@ class _Worker:
             work.asked,
             work.melody,
             own_presets=self._setup.own_presets,
-            otherwise={"stretcher": self._setup.stretcher},
+            otherwise={"stretcher": self._setup.stretcher, "listener": self._setup.listener},
             earlier=old.request if old else None,
         )
         request = settled.request

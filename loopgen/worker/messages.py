@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from loopgen.engines.base import Hardware
 from loopgen.music.melody import Melody
+from loopgen.music.request import OWN
 from loopgen.music.turn import later
 
 
@@ -192,3 +193,4 @@ class Setup:
     hardware: Hardware
     preload: bool = True
     keep_takes: bool = True
+    listener: str = OWN
