@@ -25,6 +25,7 @@ from unittest.mock import patch
 import numpy as np
 from scipy.stats import beta
 
+from loopgen.engines.base import listener_missing
 from loopgen.looping import track as tracking
 from loopgen.music.tempo import counted
 from tests.bench.judge import Verdict, judge
@@ -32,11 +33,13 @@ from tests.bench.options import Options
 from tests.bench.takes import KnownTake, known_takes, requested, synthetic_take
 from tests.bench.trackers import (
     Tracker,
+    beat_this,
     greatest_flux,
     librosa_default,
     librosa_start,
     librosa_told,
     ours,
+    ours_and_beat_this,
     ours_before,
 )  # fmt: skip
 
@@ -48,6 +51,7 @@ METHODS: dict[str, Tracker] = {
     "librosa, start_bpm": librosa_start,
     "librosa, bpm": librosa_told,
 }
+WITH_BEAT_THIS: dict[str, Tracker] = {"beat_this": beat_this, "loopgen and beat_this": ours_and_beat_this}
 """``before``: the method before the net. librosa knows no bars: its first beat is taken to start one."""
 
 SEED = 90_001
@@ -86,13 +90,16 @@ def run(options: Options) -> None:
     """Print rates by material and method, then how far confidence can be believed, the time, and the worst."""
     if options.audio is None:
         print("(no --audio DIR: synthetic grooves and the engine's takes only)")
+    if reason := listener_missing():
+        print(f"(beat_this cannot be asked: {reason})")
+    methods = METHODS if reason else METHODS | WITH_BEAT_THIS
     spent: dict[str, float] = defaultdict(float)
     heard = 0.0
     guessed = set()
     cases = []
     for take, bpm, is_far in asked(options):
         verdicts = {}
-        for name, method in METHODS.items():
+        for name, method in methods.items():
             begin = time.process_time()
             grid = method(take, bpm)
             spent[name] += time.process_time() - begin
@@ -162,7 +169,7 @@ def interval(share: float, trials: int) -> tuple[float, float]:
 def _rates(title: str, cases: Sequence[Case]) -> None:
     loops = len({case.loop for case in cases})
     print(f"\n{f'{title}: {loops} ({len(cases)})':<44}" + "".join(f"{aspect:>7}" for aspect in ASPECTS))
-    for name in METHODS:
+    for name in cases[0].verdicts:
         shares = [rate(cases, name, aspect) for aspect in ASPECTS]
         line = f"  {name:<42}" + "".join(f"{share:>7.0%}" for share, _ in shares)
         if name == "loopgen":

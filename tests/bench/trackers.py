@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from loopgen.engines.base import listener
 from loopgen.looping.track import track
 from loopgen.music.beats import BeatGrid, Votes
 from loopgen.onsets import band_flux
@@ -65,6 +66,17 @@ def librosa_start(take: KnownTake, bpm: Fraction) -> BeatGrid:
 
 def librosa_told(take: KnownTake, bpm: Fraction) -> BeatGrid:
     return _librosa(take, bpm=float(bpm / take.meter.beat_quarters))
+
+
+def beat_this(take: KnownTake, bpm: Fraction) -> Votes:
+    """The published network, asked alone; where it is here."""
+    hear = listener("beat_this")
+    assert hear is not None
+    return hear(take.audio)
+
+
+def ours_and_beat_this(take: KnownTake, bpm: Fraction) -> BeatGrid:
+    return track(take.audio, bpm, take.meter, votes=beat_this(take, bpm))
 
 
 def _librosa(take: KnownTake, **tempo: Any) -> BeatGrid:
