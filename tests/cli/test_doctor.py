@@ -107,6 +107,16 @@ def test_weights_that_were_asked_for_and_are_not_here_are_a_problem(tmp_path: Pa
     assert found["weights"][0]["level"] == "problem"
 
 
+def test_another_listener_is_a_problem_only_where_it_was_chosen(tmp_path: Path) -> None:
+    more = {"TORCH_HOME": str(tmp_path / "torch")}
+    (own,) = findings(folder=tmp_path, more=more)["listener"]
+    assert own["level"] == "ok"
+    assert own["text"].startswith("own; beat_this is optional: ")
+    (chosen,) = findings(folder=tmp_path, status=1, more=more | {"LOOPGEN_LISTENER": "beat_this"})["listener"]
+    assert chosen["level"] == "problem"
+    assert "pip install 'loopgen[beat-this]'" in chosen["text"] or "load_model('final0')" in chosen["text"]
+
+
 @pytest.mark.parametrize(("engine", "status"), [("auto", 0), ("musicgen", 1)])
 def test_without_the_extra_it_says_how_to_install_it(engine: str, status: int, tmp_path: Path) -> None:
     """A Python that finds no transformers, as where loopgen was installed plainly."""
