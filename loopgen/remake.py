@@ -27,7 +27,7 @@ from loopgen.library.recall import recall
 from loopgen.library.recipes import describe, request_of
 from loopgen.library.takes import find_take
 from loopgen.looping.make import Progress
-from loopgen.looping.turn import turn_of, turned
+from loopgen.looping.turn import turn_of, turned, turned_from
 from loopgen.music.audio import Audio
 from loopgen.music.loop import Loop
 from loopgen.music.melody import Melody
@@ -181,7 +181,7 @@ def _as_it_was_laid(loop: Loop, recipe: Mapping[str, Any]) -> Loop:
         start = before.get("start") or None  # where it begins as it began, the very place is taken
         loop = studio.retempo(loop, last.bpm, bars=last.bars, start=start, stretcher=last.stretcher)
     turn = turn_of(recipe)
-    return loop if turn is None else turned(loop, turn, recipe["rotated"].get("of"))
+    return loop if turn is None else turned(loop, turn, turned_from(recipe))
 
 
 def _of_the_take(path: Path, recipe: Mapping[str, Any], progress: Progress | None) -> Loop:

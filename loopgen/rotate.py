@@ -24,7 +24,7 @@ from loopgen.library.earlier import find_earlier
 from loopgen.library.recall import recall
 from loopgen.library.takes import find_take, is_take
 from loopgen.looping.make import Progress
-from loopgen.looping.turn import turn_of, turned
+from loopgen.looping.turn import turn_of, turned, turned_from
 from loopgen.music.loop import Loop
 from loopgen.music.tempo import bar_seconds, counted, format_bpm
 from loopgen.music.turn import parse_turn
@@ -60,7 +60,7 @@ def rotate(path: Path, beats: Fraction | None = None, *, progress: Progress | No
         allowed = f"another number: the loop has {counted(count, 'beat')}, and would begin where it does now"
         raise InvalidRequest("beats", str(turn), allowed)
     before = turn_of(loop.recipe)
-    of = loop.recipe["rotated"].get("of") if before is not None else {"loop": path.name, "sha256": digest(loop.audio)}
+    of = turned_from(loop.recipe) if before is not None else {"loop": path.name, "sha256": digest(loop.audio)}
     say(0.3, "judging the loop")
     made = turned(loop, (before or 0) + turn, of, checkpoint=lambda: say(0.3, "judging the loop"))
     say(1.0, "done")
@@ -72,7 +72,7 @@ def again(path: Path, recipe: Mapping[str, Any]) -> tuple[Path, Loop]:
 
     Raises ``RecipeUnusable`` where that is not there, and as ``studio.reread`` does.
     """
-    turn, of = turn_of(recipe), recipe["rotated"].get("of") or {}
+    turn, of = turn_of(recipe), turned_from(recipe)
     found = find_earlier(path, str(of.get("loop", "")), of.get("sha256"), "was turned from")
     return found, turned(_read(found), turn or Fraction(0), of)
 

@@ -323,11 +323,42 @@ def test_an_edited_recipe_is_told(tmp_path: Path) -> None:
     kept = turn(library.keep(made(), tmp_path).path, 1)
     audio = read_audio(kept.path)
     recipe = json.loads(kept.sidecar.read_text("utf-8"))
-    for damage in ({}, {"beats": "x"}, {"beats": "1/3"}, {"beats": None}, {"beats": "-1"}, {"beats": "1/0"}, 3):
+    no_turns = ("x", "1/3", None, "-1", "1/0", "1e999999999", float("inf"), 10**400, [])
+    for damage in ({}, *({"beats": beats} for beats in no_turns), 3):
         soundfile.write(kept.path, audio.samples, audio.rate, "PCM_24")
         kept.sidecar.write_text(json.dumps({**recipe, "rotated": damage}), "utf-8")
         with pytest.raises(RecipeUnusable, match="turned, and not by how many"):
             rotate(kept.path, Fraction(1))
+
+
+@pytest.mark.parametrize("of", [3, "x", [1], True, None])
+def test_a_recipe_that_names_no_file_that_it_was_turned_from(tmp_path: Path, of: Any) -> None:
+    kept, path = turn(library.keep(made(), tmp_path).path, 1), tmp_path / "mine_120bpm.wav"
+    soundfile.write(path, noise(22_050), 11_025, "PCM_16")
+    foreign = turn(path, 1)
+    for one in (kept, foreign):
+        audio, recipe = read_audio(one.path), json.loads(one.sidecar.read_text("utf-8"))
+        soundfile.write(one.path, audio.samples, audio.rate, "PCM_24")
+        recipe["rotated"]["of"] = of
+        one.sidecar.write_text(json.dumps(recipe), "utf-8")
+        assert rotate(one.path, Fraction(1)).recipe["rotated"] == {"beats": "2", "of": None}
+    assert next(iter(remake.redo(kept.path))).identical
+    with pytest.raises(RecipeUnusable, match="was turned from a loop that its recipe does not name"):
+        list(remake.redo(foreign.path))
+
+
+@pytest.mark.parametrize("name", ["x" * 400 + ".wav", "a\0b.wav"])
+def test_a_recipe_that_names_a_file_that_can_be_none(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "mine_120bpm.wav"
+    soundfile.write(path, noise(22_050), 11_025, "PCM_16")
+    kept = turn(path, 1)
+    path.unlink()
+    audio, recipe = read_audio(kept.path), json.loads(kept.sidecar.read_text("utf-8"))
+    soundfile.write(kept.path, audio.samples, audio.rate, "PCM_24")
+    recipe["rotated"]["of"]["loop"] = name
+    kept.sidecar.write_text(json.dumps(recipe), "utf-8")
+    with pytest.raises(RecipeUnusable, match="which is not here"):
+        list(remake.redo(kept.path))
 
 
 # What cannot be turned --------------------------------------------------------------------------------------------

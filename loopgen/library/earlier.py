@@ -19,7 +19,7 @@ def find_earlier(path: Path, name: str, sound: str | None, relation: str) -> Pat
     """
     name = name.replace("\\", "/").rpartition("/")[2]
     places = [folder / name for folder in (path.parent, path.parent.parent) if name]
-    there = [place for place in places if place.is_file()]
+    there = [place for place in places if _is_file(place)]
     others = [other for kind in ("*.wav", "*.flac") for other in sorted(path.parent.glob(kind)) if sound]
     for place in (*there, *others):
         with suppress(AudioUnreadable):
@@ -27,7 +27,15 @@ def find_earlier(path: Path, name: str, sound: str | None, relation: str) -> Pat
                 return place
     if there:
         return there[0]  # other than it was: what comes of it is told apart by its digest
-    raise RecipeUnusable(f"{path.name} {relation} {name}, which is not here: put it into {path.parent}")
+    if not name:
+        raise RecipeUnusable(f"{path.name} {relation} a loop that its recipe does not name, and that is not here")
+    raise RecipeUnusable(f"{path.name} {relation} {name[:80]}, which is not here: put it into {path.parent}")
+
+
+def _is_file(place: Path) -> bool:
+    with suppress(OSError, ValueError):  # no file can have such a name
+        return place.is_file()
+    return False
 
 
 def _sounds(place: Path, sound: str) -> bool:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from loopgen.errors import RecipeUnusable
+from loopgen.errors import InvalidRequest, RecipeUnusable
 from loopgen.looping.make import not_of_the_seam, seam_weaknesses, without_doubt
 from loopgen.metrics import evaluate
 from loopgen.music.beats import BeatGrid
 from loopgen.music.loop import Loop
-from loopgen.music.turn import BEATS_MAX, STEPS, turn_frame
+from loopgen.music.turn import parse_turn, turn_frame
 
 
 def turn_of(recipe: Mapping[str, Any]) -> Fraction | None:
@@ -25,13 +26,18 @@ def turn_of(recipe: Mapping[str, Any]) -> Fraction | None:
     said = recipe.get("rotated")
     if said is None:
         return None
-    try:
-        turn = Fraction(said["beats"])
-        if (turn * STEPS).denominator == 1 and 0 <= turn <= BEATS_MAX:
+    with suppress(TypeError, KeyError, InvalidRequest):
+        turn = Fraction(0) if said["beats"] == "0" else parse_turn(said["beats"])
+        if turn >= 0:
             return turn
-    except (TypeError, KeyError, ValueError, ZeroDivisionError):
-        pass
     raise RecipeUnusable("the recipe says that the loop was turned, and not by how many beats")
+
+
+def turned_from(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The file that the loop of a recipe was turned from, its name and its digest; empty where it says none."""
+    said = recipe.get("rotated")
+    of = said.get("of") if isinstance(said, dict) else None
+    return of if isinstance(of, dict) else {}
 
 
 def turned(

@@ -6,8 +6,8 @@ that the loop was made with, whatever it was turned by since, so that turns add 
 
 from __future__ import annotations
 
-import math
 import re
+from contextlib import suppress
 from fractions import Fraction
 
 from loopgen.errors import InvalidRequest
@@ -37,8 +37,9 @@ def parse_turn(text: str | float | Fraction, field: str = "beats") -> Fraction:
             whole, slash, parts = text.strip().replace(",", ".").partition("/")
             if not slash or int(parts):
                 beats = Fraction(whole) / (int(parts) if slash else 1)
-    elif isinstance(text, int | float | Fraction) and not isinstance(text, bool) and math.isfinite(text):
-        beats = Fraction(text)
+    elif isinstance(text, int | float | Fraction) and not isinstance(text, bool):
+        with suppress(ValueError, OverflowError):  # not a number, or infinite
+            beats = Fraction(text)
     if not beats or (beats * STEPS).denominator != 1 or abs(beats) > BEATS_MAX:
         allowed = "how many beats later beat 1 is to lie, in quarters of a beat: 1, -1 (a beat earlier), 0.5 or 1/4"
         raise InvalidRequest(field, text, allowed)
