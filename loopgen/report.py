@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from loopgen.metrics import BOUNDS, failed, strain
 from loopgen.metrics.grid import onset_deviations
 from loopgen.music.loop import Loop
 from loopgen.music.tempo import counted, format_bpm
-from loopgen.music.turn import beat_one
+from loopgen.music.turn import beat_one, rival_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,8 +114,8 @@ def _judgement(scores: Mapping[str, Any], recipe: Mapping[str, Any], dot: str) -
     if grid := recipe.get("grid"):
         found = f"{grid['tempo']:.4f} BPM in the {'take' if recipe.get('take') else 'loop'} ({grid['source']})"
         sure = f"beat {grid['confidence']:.0%}, bar {grid['downbeat_confidence']:.0%} sure"
-        if rival := grid.get("rival"):
-            sure += f"; else {beat_one(Fraction(rival['beats']))} ({rival['confidence']:.0%})"
+        if rival := rival_of(grid):
+            sure += f"; else {beat_one(rival.beats)} ({rival.confidence:.0%})"
         rows["grid"] = dot.join([found, sure])
     onsets = scores["grid"]
     if onsets["deviation_ms"] is not None:

@@ -27,7 +27,7 @@ from loopgen.looping.make import Progress
 from loopgen.looping.turn import turn_of, turned, turned_from
 from loopgen.music.loop import Loop
 from loopgen.music.tempo import bar_seconds, counted, format_bpm
-from loopgen.music.turn import parse_turn
+from loopgen.music.turn import parse_turn, rival_of
 from loopgen.wav import digest
 
 __all__ = ["again", "own_format", "parse_turn", "rotate", "runner_up"]
@@ -151,9 +151,8 @@ def runner_up(path: Path) -> Fraction:
 
     Raises ``InvalidRequest`` where the loop names none.
     """
-    grid = recall(path).recipe.get("grid")
-    rival = grid.get("rival") if isinstance(grid, dict) else None
-    if not isinstance(rival, dict):
+    rival = rival_of(recall(path).recipe.get("grid"))
+    if rival is None:
         allowed = f"how many beats later beat 1 is to lie, like 1, -1 or 0.5: {path.name} names no second likeliest"
         raise InvalidRequest("beats", "", allowed)
-    return parse_turn(rival.get("beats", ""))
+    return rival.beats

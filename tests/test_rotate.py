@@ -323,7 +323,7 @@ def test_an_edited_recipe_is_told(tmp_path: Path) -> None:
     kept = turn(library.keep(made(), tmp_path).path, 1)
     audio = read_audio(kept.path)
     recipe = json.loads(kept.sidecar.read_text("utf-8"))
-    no_turns = ("x", "1/3", None, "-1", "1/0", "1e999999999", float("inf"), 10**400, [])
+    no_turns: list[Any] = ["x", "1/3", None, "-1", "1/0", "1e999999999", float("inf"), 10**400, []]
     for damage in ({}, *({"beats": beats} for beats in no_turns), 3):
         soundfile.write(kept.path, audio.samples, audio.rate, "PCM_24")
         kept.sidecar.write_text(json.dumps({**recipe, "rotated": damage}), "utf-8")

@@ -20,7 +20,7 @@ from loopgen.music.audio import Audio
 from loopgen.music.beats import Rival
 from loopgen.music.key import Key
 from loopgen.music.tempo import Meter, bar_seconds
-from loopgen.music.turn import beat_one, parse_turn
+from loopgen.music.turn import beat_one, rival_of
 from loopgen.wav import encode
 
 _BLOCK = 1 << 18
@@ -173,11 +173,8 @@ def summary_of(recipe: Mapping[str, Any]) -> str:
 
 
 def _rival(recipe: Mapping[str, Any]) -> Rival | None:
-    said = _mapping(_mapping(recipe.get("grid")).get("rival"))
-    with suppress(LoopgenError, TypeError, ValueError, KeyError, OverflowError):  # it is anybody's text
-        rival = Rival(parse_turn(said["beats"]), float(said["confidence"]))
-        return rival if rival.beats > 0 and _WORTH_NAMING <= rival.confidence <= 1 else None
-    return None
+    rival = rival_of(recipe.get("grid"))
+    return rival if rival and rival.confidence >= _WORTH_NAMING else None
 
 
 def _key(value: object) -> str | None:

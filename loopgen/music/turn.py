@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from fractions import Fraction
+from typing import Any
 
 from loopgen.errors import InvalidRequest
+from loopgen.music.beats import Rival
 from loopgen.music.tempo import round_half_up
 
 STEPS = 4
@@ -44,6 +46,21 @@ def parse_turn(text: str | float | Fraction, field: str = "beats") -> Fraction:
         allowed = "how many beats later beat 1 is to lie, in quarters of a beat: 1, -1 (a beat earlier), 0.5 or 1/4"
         raise InvalidRequest(field, text, allowed)
     return beats
+
+
+def rival_of(grid: Any) -> Rival | None:
+    """The second likeliest beat 1 that a recipe's ``grid`` names; None where it names none that there can be.
+
+    >>> rival_of({"rival": {"beats": "1/2", "confidence": 0.35}})
+    Rival(beats=Fraction(1, 2), confidence=0.35)
+    >>> rival_of({"rival": {"beats": "-1", "confidence": 0.35}}), rival_of({"rival": 2}), rival_of(None)
+    (None, None, None)
+    """
+    with suppress(InvalidRequest, TypeError, ValueError, KeyError, AttributeError, OverflowError):  # anybody's text
+        said = grid["rival"]
+        rival = Rival(parse_turn(said["beats"]), float(said["confidence"]))
+        return rival if rival.beats > 0 and 0 <= rival.confidence <= 1 else None
+    return None
 
 
 def turn_frame(frames: int, beats: int, turn: Fraction) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from loopgen import library, remake, report, rotate, studio
+from loopgen.errors import InvalidRequest
 from loopgen.library.takes import find_take
 from loopgen.looping.make import flaws, make
 from loopgen.music.audio import Audio
@@ -86,6 +88,18 @@ def test_a_sure_grid_gives_no_warning_and_still_names_it() -> None:
     assert not any("uncertain" in warning for warning in loop.warnings)
     assert loop.recipe["grid"]["rival"] == {"beats": "2", "confidence": 0.1}
     assert "bar 80% sure; else beat 3 (10%)" in " ".join(report.describe(loop, Path("a.wav")))
+
+
+@pytest.mark.parametrize(
+    "rival", [7, "x", [], {"beats": "2"}, {"beats": 10**400, "confidence": 0.3}, {"beats": "-1", "confidence": 0.3}]
+)
+def test_what_is_none_is_not_named_however_a_recipe_says_it(tmp_path: Path, rival: Any) -> None:
+    take, request = unsure(Rival(Fraction(2), 0.1), bar=0.8)
+    loop = delivered(take, request)
+    loop = replace(loop, recipe={**loop.recipe, "grid": {**loop.recipe["grid"], "rival": rival}})
+    assert "; else" not in " ".join(report.describe(loop, Path("a.wav")))
+    with pytest.raises(InvalidRequest, match="names no second likeliest"):
+        rotate.rotate(library.keep(loop, tmp_path).path)
 
 
 def test_it_counts_from_where_the_loop_begins_and_not_from_the_grids_bar(tmp_path: Path) -> None:
