@@ -102,18 +102,25 @@ def _read(path: Path) -> Loop:
         )
         raise InvalidRequest("loop", path.name, allowed)
     recipe = {name: value for name, value in found.recipe.items() if name not in _OF_THE_FILE}
-    if not isinstance(recipe.get("engine"), dict) or not isinstance(recipe.get("request"), dict):
+    if not _is_whole(recipe):
         return _foreign(path, found)
     with suppress(RecipeUnusable):
         request = replace(recipes.request_of(recipe), rate=found.audio.rate)
-    said = [str(warning) for warning in recipe.get("warnings") or ()]
-    warnings = tuple(dict.fromkeys([*found.warnings, *said]))
+    said = recipe.get("warnings")
+    warnings = tuple(dict.fromkeys([*found.warnings, *map(str, said if isinstance(said, list) else ())]))
     loop = replace(found, request=request, recipe=recipe, warnings=warnings)
     with suppress(TakeGone, RecipeUnusable):
         kept = find_take(path)
         steps = {"steps": kept.recipe["steps"]}
         return replace(loop, recipe={**recipe, **steps}, take=kept.take, grid=kept.grid)
     return loop
+
+
+def _is_whole(recipe: Mapping[str, Any]) -> bool:
+    """Whether a recipe says who made the loop, which every loop that is kept says again."""
+    engine = recipe.get("engine")
+    is_known = isinstance(engine, dict) and engine.keys() >= {"name", "version", "licence"}
+    return is_known and isinstance(recipe.get("request"), dict) and recipe.keys() >= {"loopgen", "seed"}
 
 
 def _with_loss(path: Path, loop: Loop) -> Loop:

@@ -331,6 +331,22 @@ def test_an_edited_recipe_is_told(tmp_path: Path) -> None:
             rotate(kept.path, Fraction(1))
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [{"warnings": 3}, {"warnings": "x"}, {"engine": {}}, {"engine": {"name": "x"}}, {"engine": 3}, {"seed": ...}],
+)
+def test_a_torn_recipe_is_turned_and_kept_as_somebody_elses(tmp_path: Path, damage: dict[str, Any]) -> None:
+    kept = library.keep(made(), tmp_path)
+    audio, recipe = read_audio(kept.path), json.loads(kept.sidecar.read_text("utf-8"))
+    soundfile.write(kept.path, audio.samples, audio.rate, "PCM_24")
+    torn = {name: value for name, value in {**recipe, **damage}.items() if value is not ...}
+    kept.sidecar.write_text(json.dumps(torn), "utf-8")
+    turned = library.recall(turn(kept.path, 1).path).recipe
+    assert turned["rotated"]["beats"] == "1"
+    assert turned["engine"]["name"] == ("moody" if "warnings" in damage else "rotate")
+    assert isinstance(turned["warnings"], list) and "x" not in turned["warnings"]
+
+
 @pytest.mark.parametrize("of", [3, "x", [1], True, None])
 def test_a_recipe_that_names_no_file_that_it_was_turned_from(tmp_path: Path, of: Any) -> None:
     kept, path = turn(library.keep(made(), tmp_path).path, 1), tmp_path / "mine_120bpm.wav"
