@@ -71,7 +71,7 @@ def test_the_rival_is_judged_as_if_it_were_beat_one(error: Fraction, rival: Frac
 
 
 def case(loop: str, bar: bool, *, far: bool = False, meter: str = "4/4", rival: bool | None = None) -> Case:
-    verdict = Verdict(0.0, 0.0, True, bar, bar, 0.9, 0.6, rival)
+    verdict = Verdict(0.0, 0.0, True, True, True, bar, bar, 0.9, 0.6, rival)
     return Case(loop, "real", "groove", meter, far, {"loopgen": verdict})
 
 

@@ -1,4 +1,10 @@
-"""What happens in every cell of a take: how hard something is hit, and how far the harmony moves."""
+"""What is heard in every cell of a grid: what begins, how loud it is, and how far harmony, bass and timbre move.
+
+::
+
+    take ── listen: flux, levels, pitches ── once ──┐
+    a grid's cells ── their times ──────────────────┴──> (cells, CHANNELS): what the net reads
+"""
 
 from __future__ import annotations
 
@@ -7,21 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from loopgen.onsets import COMPRESSION, Flux
+from loopgen.onsets import BAND_EDGES, Flux
 
 Array = NDArray[np.float64]
 
-_LOW, _BODY, _BRIGHT, _HIGH = (0, 1), (2, 3, 4), (5, 6, 7), 7
-"""Bands of kicks and basses, of the body of a snare, of its noise, and of hats; as numbered in ``Flux.bands``."""
+_BANDS = len(BAND_EDGES)
+_WIDTHS = (2, 4, 8, 16)
+"""Cells on either side over which harmony, bass and timbre are compared."""
 
-_THUMP, _NOISE = (0.2, 0.42), (0.2, 0.6)
-"""Loud low hits (rise of magnitude to the power 0.6) and high ones (flux) from which on there are surely no, surely
-drums: between them lie the takes of a single pitched instrument and those with a kit, on the benchmarks' grooves."""
+CHANNELS = 3 * _BANDS + _BANDS + _BANDS + 3 * len(_WIDTHS)
+"""Beginnings a third of a cell early, on the cell and a third late, in eight bands; the same on the cell without
+scaling; levels; novelty of harmony, bass and timbre over four widths."""
 
-_POWER = 0.6
-_LOUD_PERCENTILE = 95
+_LOUD_PERCENTILE, _QUIET_BAND = 96, 0.08
 _CHROMA_WINDOW_SECONDS = 0.17
 _CHROMA_HOP_SECONDS = 0.025
 _CHROMA_RANGE = (180.0, 2200.0)
@@ -29,56 +34,27 @@ _BASS_RANGE = (38.0, 240.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hits:
-    """What begins in each cell, 0 to 1 relative to a loud beginning of the same sort in the take.
+class Heard:
+    """What is heard of a take, before any grid is laid on it.
 
     Attributes:
-        rows: low, middle and high hits, shape ``(3, n)``.
-        any: beginnings in all bands but the lowest, shape ``(n,)``.
-        drums: whether both a low drum's thump and a cymbal's or snare's noise are heard, 0 to 1.
+        flux: growth of loudness.
+        levels: running sums of the flux's levels, shape ``(frames + 1, 8)``, float64.
+        harmony, bass: running sums of the loudness of the pitch classes, shape ``(frames + 1, 12)``, float64.
+        hop: seconds between frames of ``harmony`` and ``bass``.
     """
 
-    rows: Array
-    any: Array
-    drums: float
+    flux: Flux
+    levels: Array
+    harmony: Array
+    bass: Array
+    hop: float
 
 
-def hits(flux: Flux, times: Array) -> Hits:
-    """How hard something is hit at ``times`` (seconds).
+def listen(mono: NDArray[np.float32], rate: int, flux: Flux) -> Heard:
+    """Hear ``mono``, shape ``(frames,)`` at ``rate`` Hz, whose flux is known.
 
-    Low and middle hits are rises of compressed magnitude from just before a cell to just after it. What sounds like a
-    snare rises in its body and its noise at once, so the middle row is their geometric mean. High hits are quiet and
-    short: there the flux itself is the better measure, and so it is for any beginning.
-    """
-    magnitude = (np.expm1(flux.levels.astype(np.float64)) / COMPRESSION + 1e-9) ** _POWER
-    after = maximum_filter1d(magnitude, 2 * round(0.020 / flux.hop) + 1, axis=1)
-    before = uniform_filter1d(magnitude, 2 * round(0.008 / flux.hop) + 1, axis=1)
-    risen = np.maximum(0, _at(after, times + 0.022, flux.hop) - _at(before, times - 0.020, flux.hop))
-    cell = float(np.median(np.diff(times))) if len(times) > 1 else 0.1
-    reach = 2 * round(min(0.35 * cell, 0.025) / flux.hop) + 1
-    begun = _at(maximum_filter1d(flux.bands, reach, axis=1), times - flux.start, flux.hop)
-    low = risen[list(_LOW)].mean(axis=0)
-    middle = np.sqrt(risen[list(_BODY)].mean(axis=0) * risen[list(_BRIGHT)].mean(axis=0))
-    thump = np.interp(np.percentile(low, _LOUD_PERCENTILE), _THUMP, (0, 1))
-    noise = np.interp(np.percentile(begun[_HIGH], _LOUD_PERCENTILE), _NOISE, (0, 1))
-    rows = _relative(np.stack([low, middle, begun[_HIGH]]))
-    return Hits(rows, _relative(begun[1:]).mean(axis=0), float(min(thump, noise)))
-
-
-def _relative(rows: Array) -> Array:
-    loud = np.percentile(rows, _LOUD_PERCENTILE, axis=1, keepdims=True)
-    return np.asarray(np.minimum(1.0, rows / (1.1 * loud + 1e-9)))
-
-
-def _at(curves: NDArray[np.floating], times: Array, hop: float) -> Array:
-    frames = np.clip(np.round(times / hop).astype(int), 0, curves.shape[1] - 1)
-    return np.asarray(curves[:, frames], dtype=np.float64)
-
-
-def chroma(mono: NDArray[np.float32], rate: int, times: Array, cell: float) -> tuple[Array, Array]:
-    """Pitch classes of the harmony and of the bass in the ``cell`` seconds after each time; each ``(n, 12)``.
-
-    Log magnitudes above the cell's quietest pitch class, so that noise leaves nothing.
+    Pitch classes are log magnitudes above half of the frame's quietest one, so that noise leaves little.
     """
     size = 1 << int(np.ceil(np.log2(_CHROMA_WINDOW_SECONDS * rate)))
     hop = max(1, round(_CHROMA_HOP_SECONDS * rate))
@@ -93,8 +69,13 @@ def chroma(mono: NDArray[np.float32], rate: int, times: Array, cell: float) -> t
         magnitude[begin : begin + 128] = np.abs(spectrum)
     loud = float(np.percentile(magnitude.max(axis=1), 95))
     loudness = np.log1p(magnitude * (100 / (loud + 1e-9)))
-    harmony, bass = (loudness @ _pitch_classes(frequencies[used], *limits) for limits in (_CHROMA_RANGE, _BASS_RANGE))
-    return _cell_means(harmony, times, cell, hop / rate), _cell_means(bass, times, cell, hop / rate)
+    classes = [loudness @ _pitch_classes(frequencies[used], *limits) for limits in (_CHROMA_RANGE, _BASS_RANGE)]
+    harmony, bass = (_running_sum(each - 0.5 * each.min(axis=1, keepdims=True)) for each in classes)
+    return Heard(flux, _running_sum(flux.levels.T), harmony, bass, hop / rate)
+
+
+def _running_sum(frames: NDArray[np.float32]) -> Array:
+    return np.concatenate([np.zeros((1, frames.shape[1])), np.cumsum(frames, axis=0, dtype=np.float64)])
 
 
 def _pitch_classes(frequencies: Array, low: float, high: float) -> NDArray[np.float32]:
@@ -103,12 +84,41 @@ def _pitch_classes(frequencies: Array, low: float, high: float) -> NDArray[np.fl
     return np.asarray((classes[:, None] == np.arange(12)) & inside[:, None], dtype=np.float32)
 
 
-def _cell_means(frames: NDArray[np.float32], times: Array, cell: float, hop: float) -> Array:
-    raised = frames - 0.5 * frames.min(axis=1, keepdims=True)
-    total = np.concatenate([np.zeros((1, frames.shape[1])), np.cumsum(raised, axis=0, dtype=np.float64)])
-    begin = np.clip(np.round(times / hop).astype(int), 0, len(frames) - 1)
-    end = np.clip(np.round((times + cell) / hop).astype(int), begin + 1, len(frames))
-    return np.asarray((total[end] - total[begin]) / (end - begin)[:, None])
+def cell_features(heard: Heard, times: Array) -> NDArray[np.float32]:
+    """The net's input for cells that begin at ``times`` (seconds, increasing): shape ``(len(times), CHANNELS)``.
+
+    Relative to what is loud in the take, band by band, so that neither level nor equaliser matters much.
+    """
+    cell = float(np.median(np.diff(times))) if len(times) > 1 else 0.1
+    hop = heard.flux.hop
+    begun = _beginnings(heard.flux, times, cell)
+    loud = np.percentile(begun[1], _LOUD_PERCENTILE, axis=0)
+    scale = loud + _QUIET_BAND * loud.max() + 1e-6
+    levels = _means(heard.levels, times - cell / 6, cell, hop)
+    moved = [
+        novelty(means, width)
+        for means in (_means(heard.harmony, times, cell, heard.hop), _means(heard.bass, times, cell, heard.hop), levels)
+        for width in _WIDTHS
+    ]
+    columns = [*(begun / scale), begun[1], _standardised(levels, 0.1), np.stack(moved, axis=1)]
+    return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def _beginnings(flux: Flux, times: Array, cell: float) -> Array:
+    """Largest flux about a third of a cell before each time, at it and after it; shape ``(3, cells, bands)``."""
+    reach = max(1, round(cell / 6 / flux.hop))
+    places = times[None, :] + cell / 3 * np.array([-1, 0, 1])[:, None]
+    middles = np.round((places - flux.start) / flux.hop).astype(int)
+    frames = np.clip(middles[..., None] + np.arange(-reach, reach + 1), 0, flux.bands.shape[1] - 1)
+    return np.asarray(flux.bands.T[frames].max(axis=2), dtype=np.float64)
+
+
+def _means(sums: Array, times: Array, cell: float, hop: float) -> Array:
+    """Mean over the ``cell`` seconds from each time on, of frames given by their running sums."""
+    last = len(sums) - 1
+    begin = np.clip(np.round(times / hop).astype(int), 0, last - 1)
+    end = np.clip(np.round((times + cell) / hop).astype(int), begin + 1, last)
+    return np.asarray((sums[end] - sums[begin]) / (end - begin)[:, None])
 
 
 def novelty(features: Array, width: int) -> Array:
@@ -125,4 +135,8 @@ def novelty(features: Array, width: int) -> Array:
     distance = 1 - (past * future).sum(axis=1) / (size + 1e-9)
     distance[: min(2, count)] = 0
     distance[-2:] = 0
-    return np.asarray((distance - distance.mean()) / (distance.std() + 0.01))
+    return _standardised(distance, 0.01)
+
+
+def _standardised(values: Array, least: float) -> Array:
+    return np.asarray((values - values.mean(axis=0)) / (values.std(axis=0) + least))

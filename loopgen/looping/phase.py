@@ -1,40 +1,34 @@
-"""Which cell is the beat and which beat is the bar's first: the rhythm compared with how music is usually played."""
+"""Which of a take's likely grids is right, which of its cells is the beat, and which beat is the bar's first.
+
+Every grid is asked at three phases, a third of a cell apart: where attacks are soft or a shaker leads, the sixteenths
+that were fitted may lie between the true ones. The network gives evidence for each cell of each grid; what follows is
+arithmetic with probabilities.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loopgen.looping.cell_features import chroma, hits, novelty
-from loopgen.looping.styles import style_evidence
+from loopgen.looping.beat_net import bar_evidence, calibration
+from loopgen.looping.cell_features import Heard, cell_features
 from loopgen.looping.tempo_fit import CELLS_PER_QUARTER, CellGrid
 from loopgen.looping.votes import votes_evidence
-from loopgen.music.beats import Votes
+from loopgen.music.beats import Rival, Votes
 from loopgen.music.tempo import Meter
-from loopgen.onsets import Flux
+from loopgen.onsets import Onsets
 
 Array = NDArray[np.float64]
 
-_STYLE_WEIGHT = 0.72
-_BEGINNING_WEIGHT = 1.8
-_NOVELTY_WEIGHTS = ((0, 8, 1.0), (0, 16, 0.8), (1, 8, 0.8))
-"""(0 harmony or 1 bass, width in cells, weight): chords and basses change at bar lines more than elsewhere.
+THIRDS = (0, -1, 1)
+"""Phases at which a grid is asked, in thirds of a cell; the fitted one first."""
 
-These five weights are all that was fitted: by logistic regression on 1300 synthesised grooves, so that the posterior
-is also a probability; more features or weights did no better on music from elsewhere.
-"""
-
-_TEMPERING = 0.75
-"""Exponent of the posterior before it is called a probability: recordings stray further from the styles than synthesis
-does. ``python -m tests.bench grid`` prints the calibration: untempered, 17 of 21 takes of real loops that claimed 0.8
-and more had the right beat; tempered, 105 of 107 takes of all sources do, and 27 of 27 of real ones."""
-
-_DRUMLESS = 0.75
-"""What is left of the confidence without drums. One pitched instrument can play the off-beats throughout and sound as
-if on them: of the drumless takes that claimed 0.8 and more, 85% were right, of those with drums 96%."""
-
+_EDGE = 0.02
+"""Seconds at either end of a take that are not listened to: what is cut off there sounds like a beginning."""
 
 _HEEDED = 0.9
 """How often the players take up a cue, before anything is heard. Nobody has measured it: it is said to be likely, not
@@ -46,37 +40,66 @@ _CUE_CELLS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class BarPhase:
-    """``cell``: index of a cell that starts a bar; how probable it is that it is on the beat, and starts the bar."""
+    """Where the bar begins.
 
+    Attributes:
+        cells: the grid that was chosen, moved where another phase is likelier.
+        cell: index of one of its cells that starts a bar.
+        beat_confidence, bar_confidence: how probable it is that this cell is on the beat, and starts the bar.
+        rival: the second likeliest beginning; ``None`` where there is no other.
+    """
+
+    cells: CellGrid
     cell: int
     beat_confidence: float
     bar_confidence: float
+    rival: Rival | None = None
 
 
 def bar_phase(
-    mono: NDArray[np.float32], rate: int, flux: Flux, cells: CellGrid, meter: Meter, cue: float | None = None,
+    heard: Heard,
+    onsets: Onsets,
+    grids: Sequence[CellGrid],
+    meter: Meter,
+    seconds: float,
+    cue: float | None = None,
     votes: Votes | None = None,
-) -> BarPhase:  # fmt: skip
-    """The likeliest start of the bar among the bar's cells; the beat is decided first, by the sum over its bars.
+) -> BarPhase:
+    """The likeliest start of the bar in a take of ``seconds``; the beat is decided first, by the sum over its bars.
 
-    ``cue`` (seconds) is where a bar should begin by what the players were given; ``votes`` are another listener's;
+    ``cue`` (seconds) is where a bar should begin by what the players were given, ``votes`` what another listener says;
     what is heard weighs against both.
     """
-    step = round(CELLS_PER_QUARTER * float(meter.beat_quarters))
-    score, drums = evidence(mono, rate, flux, cells, meter)
+    asked = [replace(cells, times=cells.times + third / 3 * cells.cell) for cells in grids for third in THIRDS]
+    score = evidence(heard, [each.times for each in asked], meter, seconds)
     if cue is not None:
-        score = score + cue_evidence(cells, cue)
+        score += [cue_evidence(each, cue) for each in asked]
     if votes is not None:
-        score = score + votes_evidence(cells, votes, len(score))
-    posterior = np.exp(score - score.max())
-    posterior /= posterior.sum()
-    by_beat = np.array([posterior[k::step].sum() for k in range(step)])
-    beat = int(np.argmax(by_beat))
-    cell = int(np.argmax(np.where(np.arange(len(posterior)) % step == beat, posterior, -1.0)))
-    tempered = posterior**_TEMPERING / np.sum(posterior**_TEMPERING)
-    sure = _DRUMLESS + (1 - _DRUMLESS) * drums
-    on_beat = min(1.0, float(tempered[beat::step].sum()))  # a sum of shares may round to a little more than one
-    return BarPhase(cell, sure * on_beat, sure * float(tempered[cell]))
+        score += [votes_evidence(each, votes, score.shape[1]) for each in asked]
+    lattice = _lattice(score.reshape(len(grids), len(THIRDS), -1))
+    tempo, place, on_beat, first = _decide(lattice, round(CELLS_PER_QUARTER * meter.beat_quarters))
+    third = (place + 1) % 3 - 1
+    cells = grids[tempo] if third == 0 else grids[tempo].moved(third / 3, onsets)
+    bar = lattice.shape[1] // 3
+    return BarPhase(cells, (place - third) // 3 % bar, on_beat, first, _rival(lattice[tempo], place, meter))
+
+
+def evidence(heard: Heard, grids: Sequence[Array], meter: Meter, seconds: float) -> Array:
+    """Log-probability up to a constant that a bar begins at each of its cells: shape ``(grids, cells)``.
+
+    ``grids`` are the times of their cells.
+    """
+    features, first = zip(*(grid_features(heard, times, seconds) for times in grids), strict=True)
+    return bar_evidence(features, first, meter) / calibration().temperature(features[0])
+
+
+def grid_features(heard: Heard, times: Array, seconds: float) -> tuple[NDArray[np.float32], int]:
+    """The features of the cells that lie inside a take of ``seconds``, and the first one's number."""
+    cell = float(np.median(np.diff(times)))
+    inside = np.flatnonzero((times >= _EDGE) & (times < seconds - cell - _EDGE))
+    if not len(inside):
+        inside = np.array([int(np.argmin(np.abs(times)))])
+    return cell_features(heard, times[inside]), int(inside[0])
 
 
 def cue_evidence(cells: CellGrid, cue: float) -> Array:
@@ -91,23 +114,47 @@ def cue_evidence(cells: CellGrid, cue: float) -> Array:
     return np.asarray(np.log(_HEEDED * bell / bell.sum() + (1 - _HEEDED) / count))
 
 
-def evidence(mono: NDArray[np.float32], rate: int, flux: Flux, cells: CellGrid, meter: Meter) -> tuple[Array, float]:
-    """Log-probability, up to a constant, that a bar starts at each of the bar's cells; and whether there are drums."""
-    bar_cells = len(cells.offsets)
-    cell = float(np.median(np.diff(cells.times)))
-    heard = (cells.times >= 0.02) & (cells.times < len(mono) / rate - cell - 0.03)
-    numbers, times = np.flatnonzero(heard) % bar_cells, cells.times[heard]
-    if len(times) < CELLS_PER_QUARTER:
-        return np.zeros(bar_cells), 0.0
-    count = np.maximum(1, np.bincount(numbers, minlength=bar_cells))
+def confidences(score: Array, step: int) -> tuple[int, int, float, float]:
+    """Tempo and place (in thirds of a cell) of the bar's beginning, and how probable its beat is, and the place itself.
 
-    def mean_bar(values: Array) -> Array:
-        return np.asarray(np.bincount(numbers, values, minlength=bar_cells) / count)
+    ``score``: log-probabilities up to a constant, shape ``(tempos, len(THIRDS), bar)``; ``step``: cells of a beat.
+    """
+    return _decide(_lattice(score), step)
 
-    begun = hits(flux, times)
-    score = _STYLE_WEIGHT * style_evidence(np.stack([mean_bar(row) for row in begun.rows]), meter)
-    score += _BEGINNING_WEIGHT * mean_bar(begun.any)
-    pitches = chroma(mono, rate, times, cell)
-    for which, width, weight in _NOVELTY_WEIGHTS:
-        score += weight * mean_bar(novelty(pitches[which], width))
-    return score, begun.drums
+
+def _lattice(score: Array) -> Array:
+    """Probabilities in thirds of a cell: ``(tempos, phases, bar)`` -> ``(tempos, 3 * bar)``, in all 1."""
+    tempos, phases, bar = score.shape
+    share = np.exp(score - score.max())
+    lattice = np.zeros((tempos, bar, phases))
+    for row, third in enumerate(THIRDS):
+        lattice[:, :, third % 3] = np.roll(share[:, row], -1 if third < 0 else 0, axis=1)
+    return np.asarray(lattice.reshape(tempos, -1) / lattice.sum())
+
+
+def _decide(lattice: Array, step: int) -> tuple[int, int, float, float]:
+    """As ``confidences``; neighbouring thirds of a cell count as the same place."""
+    step *= len(THIRDS)
+    beats = _with_neighbours(lattice.reshape(len(lattice), -1, step).sum(axis=1))
+    tempo, beat = np.unravel_index(int(np.argmax(beats)), beats.shape)
+    near = _with_neighbours(lattice)[tempo]
+    away = (np.arange(len(near)) - beat + 1) % step
+    place = int(np.argmax(np.where(away <= 2, near, -1.0)))
+    around = np.arange(place - 1, place + 2) % len(near)
+    place = int(around[np.argmax(lattice[tempo, around])])
+    return int(tempo), place, min(1.0, float(beats[tempo, place % step])), min(1.0, float(near[place]))
+
+
+def _with_neighbours(lattice: Array) -> Array:
+    return np.asarray(lattice + np.roll(lattice, 1, axis=1) + np.roll(lattice, -1, axis=1))
+
+
+def _rival(row: Array, place: int, meter: Meter) -> Rival | None:
+    """The likeliest beginning that is another sixteenth than the one at ``place``."""
+    near = _with_neighbours(row[None])[0]
+    cells = np.round((np.arange(len(row)) - place) / 3).astype(int) % (len(row) // 3)
+    other = np.where(cells > 0, near, -1.0)
+    best = int(np.argmax(other))
+    if other[best] <= 0:
+        return None
+    return Rival(Fraction(int(cells[best]), round(CELLS_PER_QUARTER * meter.beat_quarters)), float(near[best]))

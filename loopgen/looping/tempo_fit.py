@@ -13,12 +13,13 @@ A *cell* is a sixteenth note. The tempo is found in three steps, each correcting
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
+from loopgen.music.tempo import Meter
 from loopgen.onsets import Flux, Onsets
 
 Array = NDArray[np.float64]
@@ -33,6 +34,12 @@ _PRIOR_WIDTH = 0.035
 _PRIOR_FLOOR = 0.15
 _PRIOR_WEIGHT = 0.25
 _MIN_DENSITY = 3
+_NEAR = 0.3
+"""How near to a cell, in cells, an attack must be to tell where it lies."""
+
+_LIKELY, _MOST_TEMPOS, _APART = 0.55, 3, 0.03
+"""Tempos that score this share of the best are fitted too, if they are so far apart (in the logarithm)."""
+
 _HOLD = 0.03
 """How strongly the path of the tempo is held at the take's rough tempo: score lost at one per cent, doubled."""
 
@@ -57,18 +64,47 @@ class CellGrid:
     fit: float
     attacks: int
 
+    @property
+    def cell(self) -> float:
+        """Usual length of a cell in seconds."""
+        return float(np.median(np.diff(self.times)))
 
-def rough_period(flux: Flux, quarter: float, bar_quarters: float, *, width: float = 0.5) -> float:
-    """Length in seconds of a quarter note, to about half a per cent, within ``width`` octaves of ``quarter``.
+    def moved(self, cells: float, onsets: Onsets) -> CellGrid:
+        """The grid that many cells later, its offsets heard anew: another part of the music may be the sixteenths."""
+        times = self.times + cells * self.cell
+        number = np.clip(np.searchsorted(times, onsets.times - 0.5 * self.cell), 0, len(times) - 1)
+        late = onsets.times - times[number]
+        near = np.abs(late) < _NEAR * self.cell
+        bar = len(self.offsets)
+        strong = onsets.strengths[near] ** 2
+        weights = np.bincount(number[near] % bar, strong, minlength=bar).astype(np.float64)
+        offsets = np.bincount(number[near] % bar, strong * late[near], minlength=bar) / np.maximum(weights, 1e-9)
+        fit = float(strong.sum() / max(1e-9, float((onsets.strengths**2).sum())))
+        return replace(self, times=times, offsets=offsets, weights=weights, fit=fit, attacks=int(near.sum()))
+
+
+def likely_grids(
+    flux: Flux, onsets: Onsets, quarter: float, meter: Meter, seconds: float, *, width: float = 0.5
+) -> list[CellGrid]:
+    """The grids that a take of ``seconds`` may have, the likeliest first; one at each tempo.
+
+    ``quarter`` (seconds) is the expected length of a quarter note; the true one lies within ``width`` octaves.
+    """
+    periods, scores = period_candidates(flux, quarter, float(meter.quarters), width=width)
+    chosen: list[float] = []
+    for period in periods[scores >= _LIKELY * scores[0]]:
+        if len(chosen) < _MOST_TEMPOS and all(abs(np.log(period / other)) > _APART for other in chosen):
+            chosen.append(float(period))
+    cells = round(CELLS_PER_QUARTER * meter.quarters)
+    return [fit_cells(flux, onsets, period, cells, seconds) for period in chosen]
+
+
+def period_candidates(flux: Flux, quarter: float, bar_quarters: float, *, width: float = 0.5) -> tuple[Array, Array]:
+    """Quarter-note lengths (seconds) to half a per cent, and their scores, best first: local maxima of the score.
 
     The score of a tempo is what its quarters, eighths and sixteenths take of the flux's energy, plus the likeness of
     the flux to itself one and two bars later, times a prior: requested tempos are mostly nearly right.
     """
-    return float(period_candidates(flux, quarter, bar_quarters, width=width)[0][0])
-
-
-def period_candidates(flux: Flux, quarter: float, bar_quarters: float, *, width: float = 0.5) -> tuple[Array, Array]:
-    """Quarter-note lengths (seconds) and their scores, best first: the local maxima of the score."""
     novelty = flux.novelty()
     periods = quarter * 2 ** np.arange(-width, width + 1e-9, _STEP / np.log(2))
     spectrum, step = _windowed_spectrum(novelty, flux.hop, 8.0)
@@ -188,7 +224,7 @@ def _regress(onsets: Onsets, dense: Array, cells: Array, bar_cells: int, seconds
     numbers = np.round(places).astype(int)
     cell = float((dense[-1] - dense[0]) / (cells[-1] - cells[0]))
     first, last = int(np.floor(cells[0])), int(np.ceil(cells[-1]))
-    near = np.abs(places - numbers) < 0.3
+    near = np.abs(places - numbers) < _NEAR
     fit = float((onsets.strengths**2 * near).sum() / (onsets.strengths**2).sum())
     if near.sum() < _MIN_DENSITY:
         return _without_attacks(onsets, CELLS_PER_QUARTER * cell, bar_cells, seconds)

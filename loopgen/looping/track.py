@@ -8,9 +8,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from loopgen.looping.cell_features import listen
 from loopgen.looping.phase import BarPhase, bar_phase
 from loopgen.looping.repeats import repeated_bar
-from loopgen.looping.tempo_fit import CELLS_PER_QUARTER, CellGrid, fit_cells, rough_period
+from loopgen.looping.tempo_fit import CELLS_PER_QUARTER, CellGrid, likely_grids
 from loopgen.music.audio import Audio
 from loopgen.music.beats import BeatGrid, Votes
 from loopgen.music.tempo import Meter
@@ -80,17 +81,16 @@ def _analyse(
     seconds = len(mono) / rate
     if len(onsets) < _FEWEST_ATTACKS:
         return _unheard(onsets, quarter, meter, seconds, downbeat, cue)
-    bar_quarters = float(meter.quarters)
-    period = rough_period(flux, quarter, bar_quarters, width=_KNOWN_TEMPO_OCTAVES if is_sure else _TEMPO_OCTAVES)
-    cells = fit_cells(flux, onsets, period, round(CELLS_PER_QUARTER * bar_quarters), seconds)
-    found = CELLS_PER_QUARTER * float(np.mean(np.diff(cells.times)))
-    if is_sure and abs(np.log2(found / quarter)) > _KNOWN_TEMPO_OCTAVES:  # too short to know better than the user
+    width = _KNOWN_TEMPO_OCTAVES if is_sure else _TEMPO_OCTAVES
+    grids = likely_grids(flux, onsets, quarter, meter, seconds, width=width)
+    if is_sure:  # too short to know better than the user
+        grids = [each for each in grids if abs(np.log2(CELLS_PER_QUARTER * each.cell / quarter)) <= width]
+    if not grids:
         return _unheard(onsets, quarter, meter, seconds, downbeat, cue)
-    if cells.steady:
-        cells = _repeated(cells, mono, rate, onsets)
+    phase = bar_phase(listen(mono, rate, flux), onsets, grids, meter, seconds, cue, votes)
+    cells = _repeated(phase.cells, mono, rate, onsets) if phase.cells.steady else phase.cells
     if downbeat is not None:
         return _from_downbeat(cells, downbeat, meter, seconds)
-    phase = bar_phase(mono, rate, flux, cells, meter, cue, votes)
     return _beats(cells, phase, meter, seconds, _lateness(cells, phase.cell, meter))
 
 
@@ -161,7 +161,7 @@ def _from_downbeat(cells: CellGrid, downbeat: float, meter: Meter, seconds: floa
     late = _lateness(cells, cell, meter)
     missed = downbeat - float(cells.times[cell]) - late
     shift = late + (missed if abs(missed) > _SNAP_SECONDS else 0.0)
-    return _beats(cells, BarPhase(cell, 1.0, 1.0), meter, seconds, shift, "user")
+    return _beats(cells, BarPhase(cells, cell, 1.0, 1.0), meter, seconds, shift, "user")
 
 
 def _beats(
@@ -174,7 +174,8 @@ def _beats(
     begin = max(0, int(np.searchsorted(times, 0.0, side="right")) - 1)
     end = int(np.searchsorted(times, seconds, side="left")) + 1
     downbeat = ((phase.cell - first) // step - begin) % meter.beats
-    return BeatGrid(times[begin:end], meter, downbeat, phase.beat_confidence, phase.bar_confidence, source)
+    sure = phase.beat_confidence, phase.bar_confidence
+    return BeatGrid(times[begin:end], meter, downbeat, *sure, source, phase.rival)
 
 
 def _lateness(cells: CellGrid, phase: int, meter: Meter) -> float:

@@ -28,7 +28,6 @@ from loopgen.training.signals import (
     noise,
     peak,
     room,
-    times,
     unit,
 )  # fmt: skip
 
@@ -130,7 +129,7 @@ def coarse(x: Wave, rng: np.random.Generator, rate: int) -> Wave:
 
 def fluttering(x: Wave, rng: np.random.Generator, rate: int) -> Wave:
     """Wow of 0.5 to 2 Hz and flutter of 5 to 12 Hz, together under 0.1% of the speed: under 0.5 ms of drift."""
-    t = times(len(x) / rate, rate)[: len(x)].astype(np.float64)
+    t = np.arange(len(x)) / rate
     place = np.arange(len(x), dtype=np.float64)
     for speed, most in ((rng.uniform(0.5, 2), 0.0007), (rng.uniform(5, 12), 0.0003)):
         depth = rng.uniform(0.1, 1) * most * rate / (2 * np.pi * speed)

@@ -66,12 +66,12 @@ def drumming(rng: Rng, pulses: Pulses, bars: int, style: Style | None, alone: bo
     strokes = {}
     for drum, levels in played.items():
         bar, step = np.nonzero(levels)
-        strokes[drum] = ((bar * steps + step) * (pulses.cells / steps), levels[bar, step])
+        if len(bar):
+            strokes[drum] = ((bar * steps + step) * (pulses.cells / steps), levels[bar, step])
     if "hat" in strokes and rng.random() < (0.5 if name.startswith(("trap", "drill", "plugg")) else 0.04):
         strokes["hat"] = _rolls(rng, *strokes["hat"])
     if not alone and rng.random() < 0.07:
         _against(rng, strokes, pulses, bars)
-    strokes = {drum: stroke for drum, stroke in strokes.items() if len(stroke[0])}
     return Drumming(strokes, name) if strokes else drumming(rng, pulses, bars, style, alone)
 
 

@@ -11,6 +11,7 @@ from loopgen.music.beats import BeatGrid, Votes
 from tests.bench.takes import KnownTake
 
 TOLERANCE_SECONDS = 0.05
+CELL_TOLERANCE_SECONDS = 0.02
 _LEVEL = 0.01
 
 
@@ -18,11 +19,15 @@ _LEVEL = 0.01
 class Verdict:
     """What a grid got right; ``period`` is the relative error, ``map_ms`` the 95% deviation of its beats.
 
+    ``tempo`` is whether the beats are at the right level within 1%, ``cell`` whether the sixteenths between them lie
+    within 20 ms as well, whichever of them is called the beat: what the fit owes to the decision that follows.
     ``rival`` is whether the second likeliest beat 1 is the right one, None where the tracker names none.
     """
 
     period: float
     map_ms: float
+    tempo: bool
+    cell: bool
     beat: bool
     half: bool
     bar: bool
@@ -41,7 +46,7 @@ def judge(take: KnownTake, heard: BeatGrid | Votes) -> Verdict:
     inside = heard.beats[(heard.beats > 0) & (heard.beats < take.audio.seconds)]
     beats = inside if len(inside) > 2 else heard.beats
     if len(beats) < 2:
-        return Verdict(np.inf, np.inf, False, False, False, *sure)
+        return Verdict(np.inf, np.inf, False, False, False, False, False, *sure)
     places = take.grid.position(beats)
     steps = np.diff(beats)
     number = np.concatenate([[0.0], np.cumsum(np.maximum(1, np.round(steps / np.median(steps))))])
@@ -52,6 +57,8 @@ def judge(take: KnownTake, heard: BeatGrid | Votes) -> Verdict:
     map_ms = 1e3 * beat * float(np.percentile(np.abs(offset - middle), 95))
     level = abs(slope - 1) < _LEVEL
     right_beat = level and abs((middle + 0.5) % 1 - 0.5) * beat < TOLERANCE_SECONDS
+    cells = 4 * float(take.meter.beat_quarters)
+    on_cell = level and abs((cells * middle + 0.5) % 1 - 0.5) * beat / cells < CELL_TOLERANCE_SECONDS
     half = take.bar_beats // 2 if take.bar_beats % 2 == 0 else take.bar_beats
     on_half, on_bar = (right_beat and _starts(take, heard, every) for every in (half, take.bar_beats))
     rival = None
@@ -60,7 +67,7 @@ def judge(take: KnownTake, heard: BeatGrid | Votes) -> Verdict:
         away = take.grid.position(turned.beats)
         on_beat = level and abs(float(np.median((away + 0.5) % 1 - 0.5))) * beat < TOLERANCE_SECONDS
         rival = on_beat and _starts(take, turned, take.bar_beats)
-    return Verdict(abs(slope - 1), map_ms, right_beat, on_half, on_bar, *sure, rival)
+    return Verdict(abs(slope - 1), map_ms, level, on_cell, right_beat, on_half, on_bar, *sure, rival)
 
 
 def moved(grid: BeatGrid, beats: Fraction) -> BeatGrid:

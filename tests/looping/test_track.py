@@ -154,9 +154,11 @@ def test_a_single_pitched_instrument_is_never_claimed_with_confidence() -> None:
 
 @pytest.mark.parametrize("wobble", [0.0, 0.012])
 def test_a_cue_settles_the_bar_where_the_audio_leaves_it_open(wobble: float) -> None:
-    """All takes of the generator, in 4/4, whose bar is not found without: nearly all are, given where a bar begins."""
+    """The first takes of the generator whose bar is not found without: nearly all are, given where a bar begins."""
     missed, found = 0, 0
-    for number in range(24):
+    for number in range(100):
+        if missed == 5:
+            break
         known = take(number, wobble)
         alone = track(known.audio, asked(known), known.meter)
         if judge(known, alone).bar or abs(np.log2(alone.bpm / known.bpm)) > 0.01:
@@ -165,7 +167,7 @@ def test_a_cue_settles_the_bar_where_the_audio_leaves_it_open(wobble: float) -> 
         missed += 1
         found += judge(known, cued).bar
         assert cued.source == "analysis"
-    assert missed >= 4
+    assert missed == 5
     assert found >= 0.8 * missed
 
 
