@@ -81,7 +81,7 @@ def test_a_grid_between_the_true_sixteenths_is_moved_onto_them() -> None:
 
 
 def test_a_moved_grid_hears_its_offsets_anew() -> None:
-    times = np.arange(64) * 0.125
+    times = np.arange(64, dtype=np.float64) / 8
     onsets = Onsets(times[::4] + 0.05, np.ones(16))
     cells = CellGrid(times, np.zeros(16), np.zeros(16), True, 0.0, 0)
     moved = cells.moved(1 / 3, onsets)
