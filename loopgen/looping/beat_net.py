@@ -75,7 +75,7 @@ class Calibration:
 
 def fullness(features: Wave) -> NDArray[np.float64]:
     """Flux that half, a fifth and a twenty-fifth of the cells exceed in each band, compressed: shape ``(TRAITS,)``."""
-    begun = features[:, 3 * len(BAND_EDGES) : 4 * len(BAND_EDGES)]
+    begun = np.clip(features[:, 3 * len(BAND_EDGES) : 4 * len(BAND_EDGES)], -CLIP, CLIP)
     return np.log1p(np.percentile(begun, (50, 80, 96), axis=0)).ravel().astype(np.float64)
 
 

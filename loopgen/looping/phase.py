@@ -30,6 +30,9 @@ THIRDS = (0, -1, 1)
 _EDGE = 0.02
 """Seconds at either end of a take that are not listened to: what is cut off there sounds like a beginning."""
 
+_SAME = 0.5
+"""Grids are the same if they never part by this many cells."""
+
 _HEEDED = 0.9
 """How often the players take up a cue, before anything is heard. Nobody has measured it: it is said to be likely, not
 sure. Evidence for another cell must be some hundred times as strong to win, as it often is for the beat, rarely for the
@@ -70,6 +73,7 @@ def bar_phase(
     ``cue`` (seconds) is where a bar should begin by what the players were given, ``votes`` what another listener says;
     what is heard weighs against both.
     """
+    grids = _distinct(grids, seconds)
     asked = [replace(cells, times=cells.times + third / 3 * cells.cell) for cells in grids for third in THIRDS]
     score = evidence(heard, [each.times for each in asked], meter, seconds)
     if cue is not None:
@@ -82,6 +86,20 @@ def bar_phase(
     cells = grids[tempo] if third == 0 else grids[tempo].moved(third / 3, onsets)
     bar = lattice.shape[1] // 3
     return BarPhase(cells, (place - third) // 3 % bar, on_beat, first, _rival(lattice[tempo], place, meter))
+
+
+def _distinct(grids: Sequence[CellGrid], seconds: float) -> list[CellGrid]:
+    """Without those that count the take as an earlier one does: fits that began apart may end at the same tempo.
+
+    Asked twice, it would share its probability with itself and be half as sure.
+    """
+    kept: list[CellGrid] = []
+    for cells in grids:
+        inside = cells.times[(cells.times >= 0) & (cells.times <= seconds)]
+        places = (np.interp(inside, each.times, np.arange(len(each.times))) for each in kept)
+        if all(len(inside) == 0 or np.ptp(place - np.arange(len(inside))) >= _SAME for place in places):
+            kept.append(cells)
+    return kept
 
 
 def evidence(heard: Heard, grids: Sequence[Array], meter: Meter, seconds: float) -> Array:
@@ -150,11 +168,12 @@ def _with_neighbours(lattice: Array) -> Array:
 
 
 def _rival(row: Array, place: int, meter: Meter) -> Rival | None:
-    """The likeliest beginning that is another sixteenth than the one at ``place``."""
-    near = _with_neighbours(row[None])[0]
+    """The likeliest beginning that is another sixteenth than the one at ``place``, by what does not speak for that."""
+    others = row.copy()
+    others[np.arange(place - 1, place + 2) % len(row)] = 0
+    near = _with_neighbours(others[None])[0]
     cells = np.round((np.arange(len(row)) - place) / 3).astype(int) % (len(row) // 3)
-    other = np.where(cells > 0, near, -1.0)
-    best = int(np.argmax(other))
-    if other[best] <= 0:
+    best = int(np.argmax(np.where(cells > 0, near, -1.0)))
+    if cells[best] == 0 or near[best] <= 0:
         return None
     return Rival(Fraction(int(cells[best]), round(CELLS_PER_QUARTER * meter.beat_quarters)), float(near[best]))

@@ -18,6 +18,7 @@ from loopgen.looping.beat_net import (
     Calibration,
     bar_evidence,
     calibration,
+    fullness,
     meter_traits,
     packed,
 )
@@ -69,6 +70,12 @@ def test_the_card_is_of_the_weights_that_are_there() -> None:
     said = re.search(r"divided by ([0-9.]+), of instruments alone by ([0-9.]+):", card)
     assert said and float(said[1]) == pytest.approx(calibration().full, abs=0.006)
     assert float(said[2]) == pytest.approx(calibration().alone, abs=0.006)
+
+
+def test_a_groove_is_as_full_as_it_was_when_the_network_learned() -> None:
+    """Examples are held within ``CLIP``; what is louder must not count for more later on."""
+    cells = 6 * np.abs(some_cells(40))
+    np.testing.assert_array_equal(fullness(cells), fullness(np.clip(cells, -CLIP, CLIP)))
 
 
 def test_what_is_packed_is_the_same_bytes_each_time() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -64,6 +65,37 @@ def test_the_rival_is_another_beginning_and_less_likely(number: int) -> None:
     assert (grid.rival.beats * CELLS_PER_QUARTER * known.meter.beat_quarters).denominator == 1
     assert 0 <= grid.rival.confidence <= grid.downbeat_confidence
     assert grid.rival.confidence + grid.downbeat_confidence <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("meter", [Meter(4, 4), Meter(6, 8), Meter(2, 16), Meter(1, 16)], ids=str)
+def test_no_evidence_counts_for_a_beginning_and_for_its_rival(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the place a third away is the next likeliest, and the one a third farther on the one after."""
+    bar = round(CELLS_PER_QUARTER * meter.quarters)
+    score = np.full((len(THIRDS), bar), -9.0)
+    score[THIRDS.index(0), 0], score[THIRDS.index(1), 0], score[THIRDS.index(-1), 1 % bar] = 0.0, -0.1, -0.2
+    monkeypatch.setattr("loopgen.looping.phase.evidence", lambda *_: score)
+    times = np.arange(-8, 96) / 8
+    cells = CellGrid(times, np.zeros(bar), np.zeros(bar), True, 1.0, 8)
+    known = synthetic_take(0, seconds=8.0)
+    mono, rate = analysis_signal(known.audio)
+    flux = signal_flux(mono, rate)
+    phase = bar_phase(listen(mono, rate, flux), attacks(mono, rate, flux), [cells], meter, 8.0)
+    assert (phase.rival is None) == (bar == 1)
+    if phase.rival is not None:
+        assert 0 < phase.rival.beats < meter.beats
+        assert phase.rival.confidence + phase.bar_confidence <= 1 + 1e-9
+
+
+def test_a_tempo_that_was_found_twice_is_as_sure_as_one_found_once() -> None:
+    known = synthetic_take(0, seconds=12.0)
+    mono, rate = analysis_signal(known.audio)
+    flux = signal_flux(mono, rate)
+    onsets = attacks(mono, rate, flux)
+    grids = likely_grids(flux, onsets, 60 / known.bpm, known.meter, known.audio.seconds)
+    later = replace(grids[0], times=grids[0].times[5:] + 1e-4)
+    heard = listen(mono, rate, flux)
+    once, twice = (bar_phase(heard, onsets, each, known.meter, 12.0) for each in (grids, [*grids, later]))
+    assert (twice.cell, twice.beat_confidence, twice.rival) == (once.cell, once.beat_confidence, once.rival)
 
 
 def test_a_grid_between_the_true_sixteenths_is_moved_onto_them() -> None:
