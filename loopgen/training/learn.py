@@ -40,7 +40,7 @@ Rng = np.random.Generator
 def learned(
     examples: Sequence[Example], seed: int, *, epochs: int = EPOCHS, report: Callable[[str], None] = print
 ) -> BeatNet:
-    """A network trained on ``examples``; the same for the same examples, seed and platform, on one thread or more."""
+    """A network trained on ``examples``; the same for the same examples, seed, platform and number of threads."""
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True)
     rng = np.random.default_rng(seed)

@@ -21,7 +21,8 @@ import torch
 from numpy.typing import NDArray
 
 import loopgen.looping
-from loopgen.files import write_whole
+from loopgen.errors import OutputUnwritable
+from loopgen.files import check_folder, write_whole
 from loopgen.looping.beat_net import CARD, WEIGHTS, packed
 from loopgen.training.examples import Example, examples
 from loopgen.training.judge import CLAIM, KEPT, asked, calibrated, table
@@ -32,32 +33,50 @@ PIECES, SEED = 6000, 20_261
 FOLDS = 3
 """Styles are dealt to so many folds; each member learns without one of them, and is judged by that one."""
 
+_MOST_PROCESSES = 61
+"""That Python's pools can wait for on Windows."""
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """One thread for each process: sums in another order would give other weights."""
 
 
 def main() -> None:
-    """Make examples, train, calibrate, write the weights and their card."""
+    """Make examples, train, calibrate, write the weights and their card.
+
+    Exits with status 2 and a line that says why where an argument is out of range or the folder cannot be written.
+    """
     parser = argparse.ArgumentParser(prog="python -m loopgen.training", description=__doc__)
-    parser.add_argument("--pieces", type=int, default=PIECES, metavar="N", help=f"pieces to learn from ({PIECES})")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, metavar="N", help=f"times that each is seen ({EPOCHS})")
-    parser.add_argument("--seed", type=int, default=SEED, help=f"of the pieces and the networks ({SEED})")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="at work at once (all)")
+    parser.add_argument(
+        "--pieces", type=_from_one, default=PIECES, metavar="N", help=f"pieces to learn from ({PIECES})"
+    )
+    parser.add_argument(
+        "--epochs", type=_from_one, default=EPOCHS, metavar="N", help=f"times that each is seen ({EPOCHS})"
+    )
+    parser.add_argument("--seed", type=_from_zero, default=SEED, help=f"of the pieces and the networks ({SEED})")
+    usual_processes = min(os.cpu_count() or 1, _MOST_PROCESSES)
+    parser.add_argument(
+        "--processes", type=_from_one, default=usual_processes, metavar="N", help="at work at once (one a core)"
+    )
     place = Path(loopgen.looping.__file__).parent
     parser.add_argument("--out", type=Path, default=place, metavar="DIR", help="where to write (beside the tracker)")
     options = parser.parse_args()
+    try:
+        check_folder(options.out)
+    except OutputUnwritable as error:
+        parser.error(str(error))
     begin = time.monotonic()
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    with ProcessPoolExecutor(options.processes, get_context("spawn"), _alone) as pool:
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    with ProcessPoolExecutor(min(options.processes, _MOST_PROCESSES), get_context("spawn"), _alone) as pool:
         made = _made(pool, options.seed, options.pieces)
         known = [each for pair in made for each in pair if each is not None]
         missed = sum(each is None for pair in made for each in pair)
         print(f"{len(known)} examples in {time.monotonic() - begin:.0f} s; {missed} takes whose grid was not found")
+        judging = [[each for each in known if _fold(each) == k] for k in range(FOLDS)]
+        if not all(judging):
+            parser.error(f"--pieces {options.pieces}: not enough styles for {FOLDS} folds; ask for 100 or more")
         train = partial(_member, epochs=options.epochs)
         folds = [[each for each in known if _fold(each) != k] for k in range(FOLDS)]
         members = list(pool.map(train, folds, range(FOLDS), range(options.seed, options.seed + FOLDS)))
-        judging = [[each for each in known if _fold(each) == k] for k in range(FOLDS)]
         widened = [({name: array.astype(np.float32) for name, array in each.items()},) for each in members]
         judged = [each for part in pool.map(asked, judging, widened) for each in part]
     calibration = calibrated(judged)
@@ -81,8 +100,22 @@ def main() -> None:
         "table": "\n".join(table(judged, calibration)),
     }
     card = CARD_TEXT.format(weights=WEIGHTS, kept=KEPT, claim=CLAIM, **facts)
-    write_whole({options.out / WEIGHTS: data, options.out / CARD: card.encode()})
+    write_whole({options.out / CARD: card.encode(), options.out / WEIGHTS: data})
     print(card)
+
+
+def _from_one(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _from_zero(text: str) -> int:
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} on")
+    return int(text)
 
 
 def _alone() -> None:

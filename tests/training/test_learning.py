@@ -18,6 +18,7 @@ from loopgen.training.examples import KINDS, Example, examples
 from loopgen.training.judge import CLAIM, KEPT, asked, calibrated, verdict
 from loopgen.training.learn import learned
 from loopgen.training.net import exported
+from loopgen.training.weights import THREADS, main
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,26 @@ def test_one_command_makes_weights_and_card(tmp_path: Path) -> None:
         assert int(stored["members"]) == 3 and float(stored["full"]) > 0
         member = {name[2:]: stored[name].astype(np.float32) for name in stored.files if name.startswith("0.")}
     assert bar_evidence([np.zeros((40, CHANNELS), np.float32)], [0], Meter(7, 8), (member,)).shape == (1, 14)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--processes", "0"], "--processes: '0' is not a whole number from 1 on"),
+        (["--epochs", "some"], "--epochs: 'some' is not"),
+        (["--seed", "-1"], "--seed: '-1' is not a whole number from 0 on"),
+        (["--pieces", "1", "--processes", "1"], "--pieces 1: not enough styles"),
+        (["--out", __file__], "test_learning.py"),
+    ],
+)
+def test_what_cannot_be_made_is_told_before_the_work(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["loopgen.training", "--out", str(tmp_path), *words])
+    for name in THREADS:
+        monkeypatch.setenv(name, "1")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
