@@ -32,6 +32,10 @@ GRIDS = 3
 FEWEST_BARS = 1.3
 """Of an excerpt: people bring loops of a bar or two as well."""
 _NOISE = 0.03
+_RISING, _BEYOND = 0.15, 40
+"""The rate rises for this share of the schedule, which goes on for so many steps an epoch after the training: it ends
+before the rate has died out, and the running mean settles what still moves."""
+
 _BANDS = len(BAND_EDGES)
 
 Rng = np.random.Generator
@@ -47,8 +51,8 @@ def learned(
     net = BeatNet()
     mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)
-    steps = epochs * len(list(_batches(examples, np.random.default_rng(seed))))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps + epochs * 40, pct_start=0.15)
+    steps = epochs * (len(list(_batches(examples, np.random.default_rng(seed)))) + _BEYOND)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=_RISING)
     for epoch in range(epochs):
         net.train()
         losses = []
