@@ -8,8 +8,10 @@ import soundfile
 
 from loopgen import library, selection, studio
 from loopgen.engines import base
+from loopgen.engines.base import Progress
 from loopgen.errors import Cancelled, GenerationFailed, InvalidRequest, TakeGone
 from loopgen.music.audio import Audio
+from loopgen.music.loop import Take
 from loopgen.music.request import LoopRequest, Opening
 from loopgen.music.sampling import Sampling
 from loopgen.music.tempo import loop_frames, parse_bpm
@@ -254,3 +256,23 @@ def test_inspect_says_when_the_length_is_off(tmp_path: Path) -> None:
     loop = pulse_loop(bpm="120", bars=2)
     soundfile.write(tmp_path / "x_120bpm_2bars.wav", loop.audio.samples[:-7], loop.audio.rate)
     assert any("-7 samples" in warning for warning in studio.inspect(tmp_path / "x_120bpm_2bars.wav").warnings)
+
+
+class Unmeasured(Moody):
+    """The same bursts from every seed, without a grid and in no whole number of bars: any beat may be one."""
+
+    name = "unmeasured"
+
+    def generate(self, request: LoopRequest, seed: int, *, progress: Progress | None = None) -> Take:
+        take = super().generate(request, 3 * seed, progress=progress)
+        audio = Audio(take.audio.samples[: -int(0.3 * take.audio.rate)], take.audio.rate)
+        return Take(audio, self.name, seed)
+
+
+def test_an_uncertain_bar_is_no_reason_to_draw_again() -> None:
+    """The loop says so, and is as good as another would be."""
+    (loop,) = studio.generate(LoopRequest("clicks", 120, bars=2, seed=1), engine=Unmeasured())
+    assert [warning[:24] for warning in loop.warnings] == ["which beat is one is unc"]
+    assert "loopgen rotate" in loop.warnings[0]
+    assert loop.recipe["weaker_takes"] == []
+    assert loop.recipe["grid"]["rival"] is not None

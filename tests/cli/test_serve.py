@@ -24,7 +24,9 @@ def discovery_files(folder: Path) -> list[Path]:
 
 
 def signals() -> list[signal.Signals]:
-    return [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if sys.platform != "win32" else [])
+    """Those that end it; a hang-up does not where it was ignored from the start, as under nohup."""
+    ends = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if sys.platform != "win32" else [])
+    return [each for each in ends if signal.getsignal(each) is not signal.SIG_IGN]
 
 
 @posix
