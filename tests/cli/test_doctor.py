@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import shutil
 import subprocess
@@ -76,8 +77,7 @@ def test_a_model_of_the_cache_is_compared_and_timed(home: Path, tmp_path: Path) 
     (decoder,) = found["decoder"]
     assert decoder["text"].startswith("16 frames of stereo-melody: every token is that of transformers")
     (speed,) = found["speed"]
-    assert "ms a step" in speed["text"]
-    assert float(speed["text"].split(": ")[-1].split(" ms")[0]) > 0
+    assert re.search(r": \d+\.\d ms a step, \d+\.\d times as fast", speed["text"])  # a tiny model's may round to 0.0
 
 
 def test_a_folder_can_be_tried(tmp_path: Path) -> None:
