@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -77,7 +76,8 @@ def test_a_model_of_the_cache_is_compared_and_timed(home: Path, tmp_path: Path) 
     (decoder,) = found["decoder"]
     assert decoder["text"].startswith("16 frames of stereo-melody: every token is that of transformers")
     (speed,) = found["speed"]
-    assert re.search(r": \d+\.\d ms a step, \d+\.\d times as fast", speed["text"])  # a tiny model's may round to 0.0
+    assert "ms a step" in speed["text"]
+    assert float(speed["text"].split(": ")[-1].split(" ms")[0]) > 0
 
 
 def test_a_folder_can_be_tried(tmp_path: Path) -> None:
